@@ -1,0 +1,42 @@
+/** Collects attributes by their declarations in the catalogue, so that no other name and no other type can leave. */
+import type { AttributeDeclaration } from '../../../schemas/evidence/attributes.js';
+import type { Attributes, AttributeValue } from '../resolve/resolved.js';
+import { boundedList, boundedText } from './text.js';
+
+interface Values {
+  readonly int: number;
+  readonly string: string;
+  readonly boolean: boolean;
+  readonly 'string[]': readonly string[];
+}
+type ValueOf<D extends AttributeDeclaration> = Values[D['type']];
+
+function bounded(value: AttributeValue): AttributeValue | undefined {
+  if (typeof value === 'string') return boundedText(value);
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : undefined;
+  return typeof value === 'boolean' ? value : boundedList(value);
+}
+
+export class AttributeList {
+  readonly #values: Record<string, AttributeValue> = {};
+
+  /** undefined: was not measured, and stays absent. So does a number that is no exact integer. */
+  set<D extends AttributeDeclaration>(
+    declaration: D,
+    value: ValueOf<D> | undefined,
+    placeholder?: string,
+  ): this {
+    const held = value === undefined ? undefined : bounded(value);
+    const name = placeholder === undefined ? declaration.name : filled(declaration.name, placeholder);
+    if (held !== undefined) this.#values[name] = held;
+    return this;
+  }
+
+  get attributes(): Attributes {
+    return this.#values;
+  }
+}
+
+function filled(name: string, placeholder: string): string {
+  return name.replace(/<\w+>/, placeholder);
+}

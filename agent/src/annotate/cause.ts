@@ -1,0 +1,168 @@
+/** The verdict: one function from a span's account to why it was slow. It never claims more than the account shows. */
+import { awaitingClasses, threadClasses, unaccounted } from '../../../schemas/evidence/classes.js';
+import { causeTypes } from '../../../schemas/evidence/lists.js';
+import type { ResolvedSpan } from '../resolve/resolved.js';
+import type { SpanEvidence } from '../spans/evidence.js';
+import { classPlaces } from './account.js';
+import type { Account, Cause, CauseType } from './annotated.js';
+import { culpritOf, frequentCall, type Culprit } from './culprit.js';
+import { count, milliseconds } from './quantity.js';
+
+/** The classes whose time makes up a cause. In order of precedence where two are equal. */
+const GROUPS: readonly (readonly [CauseType, readonly { readonly name: string }[]])[] = [
+  ['lock', [threadClasses.BLOCKED_LOCK]],
+  ['runtime', [threadClasses.BLOCKED_RUNTIME]],
+  ['disk', [threadClasses.BLOCKED_DISK]],
+  ['net', [threadClasses.BLOCKED_NET]],
+  ['poll', [threadClasses.BLOCKED_POLL]],
+  ['ipc', [threadClasses.BLOCKED_IPC]],
+  ['sleep', [threadClasses.BLOCKED_SLEEP]],
+  ['child_process', [threadClasses.BLOCKED_CHILD]],
+  ['page_fault', [threadClasses.BLOCKED_PAGE_FAULT]],
+  ['blocked', [threadClasses.BLOCKED_OTHER]],
+  ['stopped', [threadClasses.STOPPED]],
+  [
+    'runqueue',
+    [threadClasses.RUNQUEUE_PREEMPTED, threadClasses.RUNQUEUE_WOKEN, threadClasses.RUNQUEUE_YIELDED],
+  ],
+  ['on_cpu', [threadClasses.ON_CPU_USER, threadClasses.ON_CPU_KERNEL]],
+  ['loop_busy', [awaitingClasses.AWAITING_LOOP_BUSY]],
+  ['awaiting', [awaitingClasses.AWAITING_IDLE, awaitingClasses.AWAITING_OTHER]],
+  ['unaccounted', [unaccounted]],
+];
+
+/** What no system call can hold. */
+const OUTSIDE_CALLS: ReadonlySet<string> = new Set(
+  [threadClasses.ON_CPU_USER, threadClasses.BLOCKED_PAGE_FAULT, ...Object.values(awaitingClasses)].map(
+    ({ name }) => name,
+  ),
+);
+
+/** `syscalls`: at least so many recorded calls, shorter than this on average, that hold this share of the wall time. */
+const MANY_CALLS = 100;
+const SHORT_CALL_NS = 100_000;
+const CALLS_SHARE = 0.25;
+
+interface Group {
+  readonly type: CauseType;
+  readonly classes: readonly string[];
+  readonly timeNs: number;
+}
+
+function timeIn(times: ReadonlyMap<string, number>, classes: readonly string[]): number {
+  return classes.reduce((time, name) => time + (times.get(name) ?? 0), 0);
+}
+
+const EVERY_CLASS: readonly string[] = [...classPlaces.keys()];
+
+/** Before anything is scaled. */
+function measuredIn(times: readonly number[], classes: readonly string[]): number {
+  return classes.reduce((time, name) => time + (times[classPlaces.get(name) ?? -1] ?? 0), 0);
+}
+
+function withUnaccounted({ total, unaccountedNs }: Account): ReadonlyMap<string, number> {
+  return new Map([...total, [unaccounted.name, unaccountedNs]]);
+}
+
+/** A futex wait in Python is mostly for the GIL: nothing less than the runtime's own words tells one from the other. */
+export function unprovedLock({ runtime, evidence }: ResolvedSpan): boolean {
+  return runtime === 'python' && !evidence.runtimeKnown;
+}
+
+function largestGroup(resolved: ResolvedSpan, times: ReadonlyMap<string, number>): Group {
+  const groups = GROUPS.map(([type, members]): Group => {
+    const classes = members.map(({ name }) => name);
+    return { type, classes, timeNs: timeIn(times, classes) };
+  });
+  const nothing: Group = { type: 'unaccounted', classes: [unaccounted.name], timeNs: 0 };
+  const largest = groups.reduce((best, group) => (group.timeNs > best.timeNs ? group : best), nothing);
+  return largest.type === 'lock' && unprovedLock(resolved)
+    ? { ...largest, type: 'lock_or_runtime' }
+    : largest;
+}
+
+/** The recorded calls as the cause, where they are many and short and nothing else stands out. */
+function manyCalls(
+  { callCount, totals, otherCalls }: SpanEvidence,
+  account: Account,
+  times: ReadonlyMap<string, number>,
+): Group | undefined {
+  const inCalls = totals.reduce((time, { timeNs }) => time + timeNs, otherCalls.timeNs);
+  if (callCount < MANY_CALLS || inCalls >= callCount * SHORT_CALL_NS) return undefined;
+  if ([...times.values()].some((time) => time > account.wallNs / 2)) return undefined;
+  const classes = [...account.total.keys()].filter((name) => !OUTSIDE_CALLS.has(name));
+  const timeNs = Math.min(inCalls, timeIn(account.total, classes));
+  return timeNs < account.wallNs * CALLS_SHARE ? undefined : { type: 'syscalls', classes, timeNs };
+}
+
+function article(words: string): string {
+  return /^[aeiou]/.test(words) ? `an ${words}` : `a ${words}`;
+}
+
+function callWords({ call, descriptor }: Culprit): string {
+  return descriptor === undefined ? ` in ${call}` : ` in ${call} of ${article(descriptor.words)}`;
+}
+
+/** What the group's words do not say by themselves. */
+function detail(
+  group: Group,
+  { callCount }: SpanEvidence,
+  account: Account,
+  culprit: Culprit | undefined,
+): string {
+  const part = (name: string): string => milliseconds(account.total.get(name) ?? 0);
+  switch (group.type) {
+    case 'on_cpu':
+      return ` (user ${part(threadClasses.ON_CPU_USER.name)}, kernel ${part(threadClasses.ON_CPU_KERNEL.name)})`;
+    case 'runqueue':
+      return ` (preempted ${part(threadClasses.RUNQUEUE_PREEMPTED.name)}, woken ${part(threadClasses.RUNQUEUE_WOKEN.name)})`;
+    case 'syscalls':
+      return `, ${count(callCount)} of them${culprit === undefined ? '' : `, most${callWords(culprit)}`}`;
+    default:
+      return culprit === undefined ? '' : callWords(culprit);
+  }
+}
+
+/** Why the figures may be less than they seem. */
+function reservations(group: Group, evidence: SpanEvidence): string {
+  const { accountNs: own, childAccountNs: inChildren, wallNs } = evidence;
+  const words: string[] = [];
+  if (group.type !== 'syscalls' && measuredIn(inChildren, group.classes) > measuredIn(own, group.classes)) {
+    words.push('most of it in child spans');
+  }
+  // One percent: two clocks read one after the other are no overlap worth a word.
+  if (measuredIn(own, EVERY_CLASS) + measuredIn(inChildren, EVERY_CLASS) > wallNs * 1.01) {
+    words.push('several threads or children at once, scaled to the wall time');
+  }
+  if (evidence.shared) words.push('as its starting thread spent it, for whichever span');
+  if (evidence.state === 'process_died') words.push('until its process ended');
+  if (evidence.state === 'abandoned') words.push('until it was given up, still open');
+  if (evidence.gaps.length > 0) words.push(`incomplete: ${evidence.gaps.join(', ').replaceAll('_', ' ')}`);
+  return words.map((text) => `; ${text}`).join('');
+}
+
+/** Why the span was slow. Pure. */
+export function findCause(resolved: ResolvedSpan, account: Account): Cause {
+  const { evidence } = resolved;
+  const times = withUnaccounted(account);
+  const group = manyCalls(evidence, account, times) ?? largestGroup(resolved, times);
+  const culprit =
+    group.type === 'syscalls'
+      ? frequentCall(evidence)
+      : culpritOf(
+          evidence,
+          group.classes,
+          measuredIn(evidence.accountNs, group.classes) + measuredIn(evidence.childAccountNs, group.classes),
+        );
+  const sharePercent = account.wallNs > 0 ? Math.floor((100 * group.timeNs) / account.wallNs) : 0;
+  const share = `${milliseconds(group.timeNs)} of ${milliseconds(account.wallNs)} (${sharePercent} %)`;
+  const what = causeTypes[group.type].words + detail(group, evidence, account, culprit);
+  return {
+    type: group.type,
+    sharePercent,
+    timeNs: group.timeNs,
+    call: culprit?.call,
+    descriptor: culprit?.descriptor?.name,
+    text: `${share} ${what}${reservations(group, evidence)}`,
+  };
+}

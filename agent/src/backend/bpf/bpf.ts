@@ -1,0 +1,261 @@
+/** The eBPF back end: loads the object, attaches it, keeps its rules, and hands on what the ring brings. */
+import { uptime } from 'node:os';
+import type { Config } from '../../../../schemas/config/schema.js';
+import { processStart } from '../../host/processes.js';
+import { readHostKernel } from '../../host/kernel.js';
+import { LibraryScan } from '../../host/libraries.js';
+import { filterKeys } from '../../host/filters.js';
+import type { BpfMap, Native, RingBufferReader } from '../../native.js';
+import type { ProcessKey } from '../../spans/evidence.js';
+import { FRAME_SIZE } from '../../wire/decode.js';
+import { RecordType, writeControl, writeOperation, writeRuntime, writeThreshold } from '../../wire/layout.js';
+import type { Backend, BackendListener, Counters, OperationThreshold, RuntimeWords } from '../backend.js';
+import { readCounters } from './counters.js';
+import { loadObject, type LoadedObject } from './load.js';
+import { ProbeSites } from './probe-sites.js';
+import { ProcessSlots } from './process-slots.js';
+import { controlBlock, lowestThreshold, syscallRules } from './rules.js';
+import { Tracepoints } from './tracepoints.js';
+
+/** How often dead processes are swept up and new copies of libslt looked for. */
+const SWEEP_MS = 5_000;
+/** SLT_NAME_BYTES */
+const NAME_BYTES = 64;
+
+export interface BpfBackendOptions {
+  readonly native: Native;
+  readonly config: Config;
+  readonly objectPath: string;
+  /** The agent's own libslt, which `sltagent exec` hands out. */
+  readonly libsltPath: string;
+}
+
+interface Running {
+  readonly loaded: LoadedObject;
+  readonly slots: ProcessSlots;
+  readonly sites: ProbeSites;
+  readonly tracepoints: Tracepoints;
+  readonly reader: RingBufferReader;
+  readonly listener: BackendListener;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class BpfBackend implements Backend {
+  readonly name = 'bpf';
+  readonly #native: Native;
+  #config: Config;
+  #generation = 1;
+  #stopping = false;
+  #attachedNs = 0n;
+  #thresholdBeforeNs: bigint;
+  #running: Running | undefined;
+  #lastCounters: Counters = new Map();
+  readonly #scan = new LibraryScan();
+  /** The keys of `thresholds`, by process, with what each was told. */
+  readonly #operations = new Map<number, Map<string, OperationThreshold>>();
+
+  constructor(private readonly options: BpfBackendOptions) {
+    this.#native = options.native;
+    this.#config = options.config;
+    this.#thresholdBeforeNs = lowestThreshold(options.config);
+  }
+
+  async start(listener: BackendListener): Promise<void> {
+    const kernel = readHostKernel();
+    const loaded = loadObject(
+      this.#native,
+      {
+        objectPath: this.options.objectPath,
+        kernelMemory: this.#config.limits.kernel_memory,
+        processes: this.#config.limits.processes,
+      },
+      kernel,
+    );
+    const { object, sizes } = loaded;
+    try {
+      const tracepoints = new Tracepoints(object, loaded.tracepoints, (attached) => {
+        this.#attachedNs = attached ? this.#native.clocks().monotonicNs : 0n;
+        this.#writeControl(loaded);
+        // What a CPU ran when sched_switch was detached is not what it runs when it is attached again.
+        if (!attached)
+          object.map('cpu_thread').set(Buffer.alloc(4), Buffer.alloc(8 * this.#native.possibleCpus()));
+      });
+      this.#writeRules(loaded);
+      const reader = this.#native.drain(object.map('records'), (batch) => this.#batch(batch));
+      this.#running = {
+        loaded,
+        listener,
+        tracepoints,
+        reader,
+        slots: new ProcessSlots(object, sizes.spans, (pid) => processStart(pid)),
+        sites: new ProbeSites(object, loaded.uprobeMulti),
+        timer: setInterval(() => this.#sweep(), SWEEP_MS),
+      };
+      this.#running.sites.attach(this.options.libsltPath);
+      this.#attachFoundLibraries();
+    } catch (error) {
+      await this.stop();
+      object.close();
+      throw error;
+    }
+  }
+
+  reload(config: Config): void {
+    const running = this.#running;
+    // Throws where it asks for a user or cgroup that is not there: then nothing has changed.
+    filterKeys(config.filter, this.#native);
+    this.#thresholdBeforeNs = lowestThreshold(this.#config);
+    this.#config = config;
+    this.#generation++;
+    if (running !== undefined) this.#writeRules(running.loaded);
+  }
+
+  setThreshold(operation: OperationThreshold): void {
+    const map = this.#running?.loaded.object.map('thresholds');
+    if (map === undefined) return;
+    const ofProcess = this.#operations.get(operation.pid) ?? new Map<string, OperationThreshold>();
+    const id = `${operation.resource} ${operation.name}`;
+    const name = Buffer.alloc(NAME_BYTES);
+    name.set(Buffer.from(operation.name).subarray(0, NAME_BYTES));
+    const key = writeOperation({ tgid: operation.pid, resource: operation.resource, name });
+    const value = writeThreshold({
+      generation: this.#generation,
+      thresholdNs: operation.thresholdNs,
+      thresholdBeforeNs: operation.thresholdBeforeNs,
+    });
+    try {
+      map.set(key, value);
+    } catch (error) {
+      // A full table costs user space a look at each slow span of that name; nothing is lost.
+      if ((error as NodeJS.ErrnoException).code !== 'E2BIG') throw error;
+      return;
+    }
+    ofProcess.set(id, operation);
+    this.#operations.set(operation.pid, ofProcess);
+  }
+
+  setRuntimeWords(process: ProcessKey, words: RuntimeWords): void {
+    const slots = this.#running?.slots;
+    const index = slots?.find(process);
+    if (slots === undefined || index === undefined) return;
+    slots.setRuntimeWords(
+      index,
+      writeRuntime({ low: words.low, high: words.high, knownSinceNs: this.#native.clocks().monotonicNs }),
+    );
+  }
+
+  counters(): Counters {
+    const running = this.#running;
+    if (running === undefined) return this.#lastCounters;
+    const counters = readCounters(running.loaded.object.map('counters'));
+    const drained = running.reader.stats();
+    counters.set('records_drained', drained.deliveredRecords);
+    counters.set('drop.record_agent_behind', drained.droppedRecords);
+    for (const name of running.loaded.tracepoints) {
+      const missed = running.loaded.object.program(name).stats().recursionMisses;
+      if (missed !== undefined && missed > 0n) counters.set(`drop.recursion_${name}`, missed);
+    }
+    return counters;
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#stopping = true;
+    clearInterval(running.timer);
+    running.sites.detach();
+    running.tracepoints.detach();
+    await running.reader.close();
+    this.#lastCounters = this.counters();
+    this.#running = undefined;
+    running.loaded.object.close();
+  }
+
+  /** What was switched off on this kernel, and how the memory was divided; after start. */
+  describe(): { notes: readonly string[]; sizes: LoadedObject['sizes'] } | undefined {
+    const loaded = this.#running?.loaded;
+    return loaded === undefined ? undefined : { notes: loaded.notes, sizes: loaded.sizes };
+  }
+
+  #batch(batch: Uint8Array): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    const processes = this.#processesChanged(batch);
+    // Before anything else: what the process does until then is not seen.
+    if (processes && !this.#stopping) running.tracepoints.update(running.slots.count());
+    running.listener.batch(batch);
+    if (processes && !this.#stopping) {
+      setImmediate(() => this.#sweepProcesses());
+    }
+  }
+
+  /** Whether a batch tells of a process that came or went: only the headers are looked at. */
+  #processesChanged(batch: Uint8Array): boolean {
+    const view = new DataView(batch.buffer, batch.byteOffset, batch.byteLength);
+    for (let at = 0; at + FRAME_SIZE + 2 <= batch.byteLength;) {
+      const type = view.getUint16(at + FRAME_SIZE, true);
+      if (type === RecordType.PROCESS || type === RecordType.EXIT) return true;
+      at += FRAME_SIZE + Math.ceil(view.getUint32(at, true) / 8) * 8;
+    }
+    return false;
+  }
+
+  #sweep(): void {
+    this.#sweepProcesses();
+    this.#running?.slots.giveUpOldSpans();
+    this.#attachFoundLibraries();
+  }
+
+  #sweepProcesses(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    const thresholds = running.loaded.object.map('thresholds');
+    for (const pid of running.slots.sweep()) {
+      for (const operation of this.#operations.get(pid)?.values() ?? []) {
+        const name = Buffer.alloc(NAME_BYTES);
+        name.set(Buffer.from(operation.name).subarray(0, NAME_BYTES));
+        thresholds.delete(writeOperation({ tgid: pid, resource: operation.resource, name }));
+      }
+      this.#operations.delete(pid);
+    }
+    running.tracepoints.update(running.slots.count());
+  }
+
+  #attachFoundLibraries(): void {
+    const running = this.#running;
+    if (running === undefined) return;
+    for (const library of this.#scan.find(BigInt(Math.round(uptime() * 1e9)))) {
+      try {
+        running.sites.attach(library.path);
+      } catch (error) {
+        running.listener.warning(`${library.path} cannot be probed: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  #writeRules(loaded: LoadedObject): void {
+    const { object } = loaded;
+    const keys = Buffer.alloc(512 * 4);
+    for (let number = 0; number < 512; number++) keys.writeUInt32LE(number, number * 4);
+    object.map('syscalls').setBatch(keys, syscallRules(this.#config), 512);
+    const { users, cgroups } = filterKeys(this.#config.filter, this.#native);
+    this.#replaceKeys(object.map('users_allowed'), users);
+    this.#replaceKeys(object.map('cgroups_allowed'), cgroups);
+    this.#writeControl(loaded);
+  }
+
+  #replaceKeys(set: BpfMap, keys: readonly Uint8Array[]): void {
+    const wanted = new Set(keys.map((key) => Buffer.from(key).toString('hex')));
+    for (const key of keys) set.set(key, Uint8Array.of(1));
+    for (const key of set.keys()) if (!wanted.has(Buffer.from(key).toString('hex'))) set.delete(key);
+  }
+
+  #writeControl({ object, sizes }: LoadedObject): void {
+    const block = controlBlock(this.#config, sizes, {
+      generation: this.#generation,
+      attachedNs: this.#attachedNs,
+      thresholdBeforeNs: this.#thresholdBeforeNs,
+    });
+    object.map('control').set(Buffer.alloc(4), writeControl(block));
+  }
+}

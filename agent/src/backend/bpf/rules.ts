@@ -1,0 +1,59 @@
+/** The validated configuration in the form that the kernel side reads (schemas/wire/control.h). */
+import type { Config } from '../../../../schemas/config/schema.js';
+import { thresholds } from '../../config/rules.js';
+import { SyscallFlag, writeSyscallRule, type Control } from '../../wire/layout.js';
+import { syscallTable } from '../../wire/syscall-table.js';
+import { syscallWaits, takesDescriptor } from '../../wire/syscall-waits.js';
+import type { MapSizes } from './sizes.js';
+
+/** SLT_SYSCALLS_MAX */
+const SYSCALLS = 512;
+
+/** A call that took this long has its descriptor looked at: well above a call that only copies, far below what anybody calls slow. */
+const DETAIL_NS = 20_000n;
+
+/** Elements of the map `syscalls`, in order, back to back. */
+export function syscallRules(config: Config): Uint8Array {
+  const chosen = syscallTable.chosen(config.syscalls);
+  const elements = Array.from({ length: SYSCALLS }, (_, number) =>
+    writeSyscallRule({
+      flags:
+        (chosen.has(number) ? SyscallFlag.RECORD : 0) |
+        (takesDescriptor.has(number) ? SyscallFlag.TAKES_FD : 0),
+      wait: syscallWaits.get(number) ?? 0,
+    }),
+  );
+  return Buffer.concat(elements);
+}
+
+/** The lowest threshold of any service and operation: what a name that no table holds is held against. */
+export function lowestThreshold(config: Config): bigint {
+  const services = config.rules.map((rule) => rule.threshold);
+  return [thresholds(config).lowestOf(''), ...services].reduce((a, b) => (a < b ? a : b), config.threshold);
+}
+
+/**
+ * Shares of one process and of one user. Nine tenths and all but a sixteenth: a host often runs one service, which
+ * shall not be held to a small share, and still nobody can take the last slot.
+ */
+export function controlBlock(
+  config: Config,
+  sizes: MapSizes,
+  state: { generation: number; attachedNs: bigint; thresholdBeforeNs: bigint },
+): Control {
+  return {
+    generation: state.generation,
+    filterUsers: config.filter.users.length > 0 ? 1 : 0,
+    filterCgroups: config.filter.cgroups.length > 0 ? 1 : 0,
+    spansPerSecondProcess: config.limits.spans_per_second,
+    spansPerSecondUser: 4 * config.limits.spans_per_second,
+    spansOpenProcess: Math.floor(sizes.spans * 0.9),
+    spansOpenUser: Math.floor((sizes.spans * 15) / 16),
+    bytesPerSecondProcess: BigInt(2 * sizes.ring),
+    bytesPerSecondUser: BigInt(4 * sizes.ring),
+    thresholdNs: lowestThreshold(config),
+    thresholdBeforeNs: state.thresholdBeforeNs,
+    attachedNs: state.attachedNs,
+    detailNs: DETAIL_NS,
+  };
+}

@@ -1,0 +1,62 @@
+/** The command line: which commands there are, and how one that fails ends. */
+import { writeSync } from 'node:fs';
+import yargs, { type Argv, type CommandModule } from 'yargs';
+import { describeFailure, UsageError } from './failure.js';
+import { installation } from './installation.js';
+
+/** Puts a command into the frame; its arguments are known to itself only. */
+type Register = (frame: Argv) => Argv;
+
+function register<Arguments>(module: CommandModule<object, Arguments>): Register {
+  return (frame) => frame.command(module);
+}
+
+/** By name, and loaded on use: `exec` stands before every start of a service, and needs little of the rest. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  run: async () => register((await import('./run.js')).runCommand),
+  exec: async () => register((await import('./exec.js')).execCommand),
+  env: async () => register((await import('./env.js')).envCommand),
+  check: async () => register((await import('./check.js')).checkCommand),
+  replay: async () => register((await import('./replay.js')).replayCommand),
+  config: async () => register((await import('./config.js')).configCommand),
+};
+
+/** The command that is named, or all where none is, to say which there are. */
+async function commands(word: string | undefined): Promise<Register[]> {
+  const named = word !== undefined && Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
+  return Promise.all((named === undefined ? Object.values(COMMANDS) : [named]).map((load) => load()));
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const frame = yargs([...words])
+    .scriptName('sltagent')
+    .usage('$0 COMMAND [OPTIONS]\n\nSays in your own trace why a span was slow, from kernel events.')
+    .parserConfiguration({
+      'populate--': true,
+      'duplicate-arguments-array': false,
+      'boolean-negation': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+    .strictCommands()
+    .strict()
+    .demandCommand(1, 'a command is needed; sltagent --help lists them')
+    .version(installation.version())
+    .help()
+    .alias('help', 'h')
+    .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 120) : 100)
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw error ?? new UsageError(message ?? 'the command line is not understood');
+    });
+  const registers = await commands(words[0]);
+  await registers.reduce((registered, add) => add(registered), frame).parseAsync();
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const { text, exitStatus } = describeFailure(error);
+  // Written at once, for a command that fails may end the process by other means before a stream is flushed.
+  writeSync(2, `sltagent: ${text}\n`);
+  process.exitCode = exitStatus;
+});

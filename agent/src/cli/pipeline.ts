@@ -1,0 +1,152 @@
+/**
+ * Wires the stages together: back end → assembler → rules → resolver → annotate
+ * → exporter. Here, and nowhere else, the stages meet.
+ */
+import type { Config } from '../../../schemas/config/schema.js';
+import { annotate } from '../annotate/annotate.js';
+import type { Backend } from '../backend/backend.js';
+import { thresholds, type Thresholds } from '../config/rules.js';
+import type { SpanExporter } from '../export/exporter.js';
+import type { ProcessFacts } from '../resolve/process-facts.js';
+import type { Resolver } from '../resolve/resolver.js';
+import { Assembler, type AssemblerStats, type ProcessEvent, type ToldResource } from '../spans/assembler.js';
+import type { ProcessKey, SpanEvidence } from '../spans/evidence.js';
+import { Counters } from '../telemetry/counters.js';
+
+export interface PipelineParts {
+  readonly backend: Backend;
+  readonly resolver: Resolver;
+  readonly exporter: SpanExporter;
+  /** Called with what was found out about a process, in the order of the stream. */
+  readonly onFacts?: (process: ProcessKey, facts: ProcessFacts) => void;
+}
+
+/** below_rule: slow by the lowest threshold of all rules, not by its own. failed: an error of ours, told in `lastError`. */
+export type PipelineCount = 'spans' | 'exported' | 'drop.below_rule' | 'drop.failed';
+
+/** Names of one process that the kernel side is told of: some services put an id into every name, and user space decides for the rest. */
+const MOST_OPERATIONS = 1024;
+
+interface Operation {
+  readonly process: ProcessKey;
+  readonly resource: number;
+  readonly name: string;
+}
+
+export class Pipeline {
+  readonly assembler: Assembler;
+  readonly counts = new Counters<PipelineCount>();
+  lastError: unknown;
+  #config: Config;
+  /** The rules of this generation and of the one before: a span is held against those of its start. */
+  #rules: { now: Thresholds; before: Thresholds; generation: number };
+  /** Operations that the kernel side was told a threshold of, by process. */
+  readonly #operations = new Map<string, Map<string, Operation>>();
+
+  constructor(
+    private readonly parts: PipelineParts,
+    config: Config,
+  ) {
+    this.#config = config;
+    const now = thresholds(config);
+    this.#rules = { now, before: now, generation: 1 };
+    this.assembler = new Assembler({
+      processStarted: (event) => this.#processStarted(event),
+      processEnded: ({ process }) => this.#processEnded(process),
+      resource: (told) => this.#resourceTold(told),
+      span: (evidence) => this.#span(evidence),
+    });
+  }
+
+  stats(): { assembled: AssemblerStats; counts: Record<string, bigint> } {
+    return { assembled: this.assembler.stats(), counts: this.counts.snapshot() };
+  }
+
+  /** Rules and data of a new configuration, for spans that start from now on. */
+  reload(config: Config): void {
+    // First, for it may refuse: then nothing has changed.
+    this.parts.backend.reload(config);
+    this.#config = config;
+    this.#rules = {
+      now: thresholds(config),
+      before: this.#rules.now,
+      generation: this.#rules.generation + 1,
+    };
+    for (const operations of this.#operations.values()) {
+      for (const operation of operations.values()) this.#tellThreshold(operation);
+    }
+  }
+
+  #processStarted({ process }: ProcessEvent): void {
+    // A process that replaced its program comes again with the same number and start.
+    this.#operations.delete(keyOf(process));
+    const facts = this.parts.resolver.processStarted(process);
+    this.parts.onFacts?.(process, facts);
+    if (facts.runtime.runtime !== undefined && facts.runtime.words !== undefined) {
+      this.parts.backend.setRuntimeWords(process, facts.runtime.words);
+    }
+  }
+
+  #processEnded(process: ProcessKey): void {
+    this.#operations.delete(keyOf(process));
+    this.parts.resolver.processEnded(process);
+  }
+
+  #resourceTold(told: ToldResource): void {
+    this.parts.resolver.resourceTold(told);
+  }
+
+  #span(evidence: SpanEvidence): void {
+    this.counts.add('spans');
+    try {
+      if (evidence.ruleUnknown && !this.#isSlow(evidence)) {
+        this.counts.add('drop.below_rule');
+        return;
+      }
+      const { data } = this.#config;
+      const resolved = this.parts.resolver.resolve(evidence, { paths: data.arguments === 'full' });
+      this.parts.exporter.export(
+        annotate(resolved, {
+          arguments: data.arguments,
+          slowest: data.subspans.slowest,
+          latest: data.subspans.latest,
+        }),
+      );
+      this.counts.add('exported');
+    } catch (error) {
+      // One span that cannot be explained must not end the explanation of all others.
+      this.counts.add('drop.failed');
+      this.lastError = error;
+    }
+  }
+
+  /** The kernel side did not know the name: the rules decide here, and it is told for the next time. */
+  #isSlow(evidence: SpanEvidence): boolean {
+    const { process, resource, span, generation } = evidence;
+    this.#tellThreshold({ process, resource, name: span.name });
+    const rules = generation >= this.#rules.generation ? this.#rules.now : this.#rules.before;
+    const { serviceName } = this.parts.resolver.resourceOf(process, resource);
+    return BigInt(evidence.wallNs) >= rules.of(serviceName, span.name);
+  }
+
+  #tellThreshold(operation: Operation): void {
+    const { process, resource, name } = operation;
+    const key = keyOf(process);
+    const operations = this.#operations.get(key) ?? new Map<string, Operation>();
+    if (operations.size >= MOST_OPERATIONS && !operations.has(`${resource} ${name}`)) return;
+    const { serviceName } = this.parts.resolver.resourceOf(process, resource);
+    this.parts.backend.setThreshold({
+      pid: process.pid,
+      resource,
+      name,
+      thresholdNs: this.#rules.now.of(serviceName, name),
+      thresholdBeforeNs: this.#rules.before.of(serviceName, name),
+    });
+    operations.set(`${resource} ${name}`, operation);
+    this.#operations.set(key, operations);
+  }
+}
+
+function keyOf({ pid, startNs }: ProcessKey): string {
+  return `${pid} ${startNs}`;
+}

@@ -1,0 +1,95 @@
+/** The program that `exec` starts: found as execvp(3) finds it, and asked whether Python runs it. */
+import { accessSync, constants, openSync, closeSync, readSync, realpathSync, statSync } from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
+import { ProgramError } from './failure.js';
+
+/** POSIX: where PATH is not set at all. */
+const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+/** The file behind a command. Throws ProgramError with the status of shells. */
+export function findProgram(command: string, searchPath: string | undefined): string {
+  const candidates = command.includes('/')
+    ? [command]
+    : (searchPath ?? DEFAULT_PATH)
+        .split(delimiter)
+        .map((folder) => join(folder === '' ? '.' : folder, command));
+  let forbidden: string | undefined;
+  for (const candidate of candidates) {
+    if (statSync(candidate, { throwIfNoEntry: false })?.isFile() !== true) {
+      continue;
+    }
+    if (isExecutable(candidate)) {
+      return candidate;
+    }
+    forbidden ??= candidate;
+  }
+  if (forbidden !== undefined) {
+    throw new ProgramError(`${forbidden} cannot be run: permission denied`, 126);
+  }
+  throw new ProgramError(
+    command.includes('/') ? `there is no file ${command}` : `there is no command ${command} on PATH`,
+    127,
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The longest first line that the kernel reads of a script (BINPRM_BUF_SIZE). */
+const SHEBANG_BYTES = 256;
+
+/** The Python interpreter that will run the program: itself, or the one its first line names; undefined where it is none. */
+export function pythonOf(program: string, searchPath: string | undefined): string | undefined {
+  if (isPython(program)) {
+    return program;
+  }
+  const [interpreter, ...rest] = shebang(program);
+  if (interpreter === undefined) {
+    return undefined;
+  }
+  if (basename(interpreter) !== 'env') {
+    return isPython(interpreter) ? interpreter : undefined;
+  }
+  const command = rest.find((word) => !word.startsWith('-') && !word.includes('='));
+  if (command === undefined || !isPython(command)) {
+    return undefined;
+  }
+  try {
+    return findProgram(command, searchPath);
+  } catch {
+    return undefined;
+  }
+}
+
+function isPython(path: string): boolean {
+  return /^(python|pypy)[0-9.]*t?$/.test(basename(path));
+}
+
+function shebang(path: string): string[] {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch {
+    // Programs may be executable and not readable.
+    return [];
+  }
+  try {
+    const buffer = Buffer.alloc(SHEBANG_BYTES);
+    const line = buffer.subarray(0, readSync(descriptor, buffer)).toString('latin1').split('\n')[0] ?? '';
+    return line.startsWith('#!') ? line.slice(2).trim().split(/\s+/) : [];
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** `cpython-311` for the Python that a path leads to; undefined where its name does not say. */
+export function cpythonTag(python: string): string | undefined {
+  const version = /^python3\.(\d+)(t?)$/.exec(basename(realpathSync(python)));
+  return version === null ? undefined : `cpython-3${version[1]}${version[2]}`;
+}

@@ -1,0 +1,26 @@
+/** The variables by which a Python service takes part. They do nothing to a program that is not Python's. */
+import { installation } from './installation.js';
+
+export const PYTHON_CONTEXT = 'OTEL_PYTHON_CONTEXT';
+export const SLT_CONTEXT = 'slt';
+
+export interface PythonVariables {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+/** Ours goes before the user's own PYTHONPATH, which is kept. */
+export function pythonVariables(environment: Readonly<Record<string, string | undefined>>): PythonVariables {
+  const chosen = environment[PYTHON_CONTEXT];
+  if (chosen !== undefined && chosen !== '' && chosen !== SLT_CONTEXT) {
+    const warning = `${PYTHON_CONTEXT} is already ${chosen} and is left as it is: a Python program started here does not take part`;
+    return { variables: {}, warnings: [warning] };
+  }
+  const others = (environment['PYTHONPATH'] ?? '')
+    .split(':')
+    .filter((folder) => folder !== '' && folder !== installation.pythonSite);
+  return {
+    variables: { PYTHONPATH: [installation.pythonSite, ...others].join(':'), [PYTHON_CONTEXT]: SLT_CONTEXT },
+    warnings: [],
+  };
+}

@@ -1,0 +1,132 @@
+/** Adds to evidence what its numbers mean: the application's resource, names of threads and files. The one impure stage between spans and annotate. */
+import type { KeptCall, ProcessKey, SpanEvidence } from '../spans/evidence.js';
+import type { ToldResource } from '../spans/assembler.js';
+import type { ProcessFacts } from './process-facts.js';
+import type { Attributes, ResolvedCall, ResolvedResource, ResolvedSpan } from './resolved.js';
+
+/** Where names are looked up: the host as it is now, or what a recording kept of it. */
+export interface Surroundings {
+  facts(process: ProcessKey): ProcessFacts;
+  threadName(pid: number, tid: number): string | undefined;
+  /** The path behind a call's descriptor; undefined: not known any more. */
+  filePath(pid: number, call: KeptCall): string | undefined;
+  /** Unix time − CLOCK_MONOTONIC, now. */
+  unixOffsetNs(): bigint;
+}
+
+interface Known {
+  facts: ProcessFacts;
+  readonly told: Map<number, ResolvedResource>;
+  fallback: ResolvedResource | undefined;
+}
+
+/** Processes that have gone are remembered until so many others have: their last spans are still under way. */
+const MOST_ENDED = 1024;
+
+function keyOf({ pid, startNs }: ProcessKey): string {
+  return `${pid} ${startNs}`;
+}
+
+/** As the SDKs name a service that does not say: the specification's unknown_service:<executable>. */
+function unknownService(facts: ProcessFacts): string {
+  return `unknown_service:${String(facts.attributes['process.executable.name'] ?? facts.name)}`;
+}
+
+function serviceOf(attributes: Attributes): string | undefined {
+  const name = attributes['service.name'];
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function fromProvider(told: ToldResource, facts: ProcessFacts): ResolvedResource {
+  const own = Object.fromEntries(told.attributes);
+  const pid = Number(own['process.pid']);
+  const attributes: Attributes = {
+    ...facts.attributes,
+    ...own,
+    ...(Number.isInteger(pid) ? { 'process.pid': pid } : {}),
+  };
+  const serviceName = serviceOf(attributes) ?? unknownService(facts);
+  return { attributes: { ...attributes, 'service.name': serviceName }, serviceName, source: 'provider' };
+}
+
+function fromProcess(facts: ProcessFacts): ResolvedResource {
+  const named = serviceOf(facts.environment);
+  const serviceName = named ?? unknownService(facts);
+  return {
+    attributes: { ...facts.attributes, ...facts.environment, 'service.name': serviceName },
+    serviceName,
+    source: named === undefined ? 'process' : 'environment',
+  };
+}
+
+export class Resolver {
+  readonly #processes = new Map<string, Known>();
+  /** Those that have gone, the first first. */
+  readonly #ended = new Set<string>();
+
+  constructor(private readonly surroundings: Surroundings) {}
+
+  /** Reads what is known of the process; again after it has replaced its program. */
+  processStarted(process: ProcessKey): ProcessFacts {
+    const key = keyOf(process);
+    const known = {
+      facts: this.surroundings.facts(process),
+      told: new Map<number, ResolvedResource>(),
+      fallback: undefined,
+    };
+    this.#ended.delete(key);
+    this.#processes.set(key, known);
+    return known.facts;
+  }
+
+  /** It is forgotten when enough others have gone after it. */
+  processEnded(process: ProcessKey): void {
+    this.#ended.add(keyOf(process));
+    if (this.#ended.size <= MOST_ENDED) return;
+    const [first] = this.#ended;
+    if (first === undefined) return;
+    this.#ended.delete(first);
+    this.#processes.delete(first);
+  }
+
+  resourceTold(told: ToldResource): void {
+    const known = this.#known(told.process);
+    known.told.set(told.number, fromProvider(told, known.facts));
+  }
+
+  resourceOf(process: ProcessKey, resource: number): ResolvedResource {
+    const known = this.#known(process);
+    known.fallback ??= fromProcess(known.facts);
+    return known.told.get(resource) ?? known.fallback;
+  }
+
+  /** paths: data.arguments is `full`. */
+  resolve(evidence: SpanEvidence, { paths }: { paths: boolean }): ResolvedSpan {
+    const { pid } = evidence.process;
+    const { facts } = this.#known(evidence.process);
+    const threadNames = new Map<number, string>();
+    for (const { tid } of evidence.threads) {
+      const name = this.surroundings.threadName(pid, tid);
+      if (name !== undefined) threadNames.set(tid, name);
+    }
+    return {
+      evidence,
+      resource: this.resourceOf(evidence.process, evidence.resource),
+      threadNames,
+      calls: evidence.calls.map((call): ResolvedCall => ({
+        filePath: paths ? this.surroundings.filePath(pid, call) : undefined,
+      })),
+      runtime: facts.runtime.runtime,
+      startedUnixNs: evidence.startedNs + this.surroundings.unixOffsetNs(),
+    };
+  }
+
+  #known(process: ProcessKey): Known {
+    const known = this.#processes.get(keyOf(process));
+    if (known !== undefined) return known;
+    this.processStarted(process);
+    const read = this.#processes.get(keyOf(process));
+    if (read === undefined) throw new Error(`process ${process.pid} was not kept`);
+    return read;
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * Records → evidence. Pure: no clock, no I/O. The parts of a span arrive before
+ * the span itself, so a span is whole when its own record is seen; parts whose
+ * span never comes (it did not fit into the ring) are let go after a bounded number of others.
+ */
+import { decodeBatch, type Malformed, type RecordSink } from '../wire/decode.js';
+import {
+  CallFlag,
+  CallsOrder,
+  Class,
+  FdKind,
+  PartFlag,
+  RecordSpanFlag,
+  type Call,
+  type RecordCalls,
+  type RecordPart,
+  type RecordProcess,
+  type RecordResource,
+  type RecordSpan,
+  type Total,
+} from '../wire/layout.js';
+import type {
+  CallTotal,
+  Gap,
+  KeptCall,
+  ProcessKey,
+  SpanEvidence,
+  SpanId,
+  SpanIdentity,
+  SpanKindNumber,
+  ThreadShare,
+  TraceId,
+} from './evidence.js';
+
+/** A process that hit a probe for the first time, or has gone. */
+export interface ProcessEvent {
+  readonly process: ProcessKey;
+  readonly uid: number;
+  readonly cgroupId: bigint;
+}
+
+/** What a provider said of itself: key and value pairs in its order. */
+export interface ToldResource {
+  readonly process: ProcessKey;
+  readonly number: number;
+  readonly attributes: readonly (readonly [key: string, value: string])[];
+}
+
+export interface AssemblerListener {
+  processStarted(event: ProcessEvent): void;
+  processEnded(event: ProcessEvent): void;
+  resource(resource: ToldResource): void;
+  span(evidence: SpanEvidence): void;
+}
+
+export interface AssemblerStats {
+  readonly records: number;
+  readonly spans: number;
+  readonly malformed: ReadonlyMap<Malformed, number>;
+  /** Parts and calls that were let go since their span never came. */
+  readonly orphans: number;
+}
+
+/** Spans of which parts have arrived and the span has not: more than can be under way on all CPUs at once. */
+const MOST_PENDING = 4096;
+
+/** SLT_SPAN_SAMPLED and SLT_SPAN_PARENT_REMOTE of schemas/wire/probe.h. */
+const SAMPLED = 0x01;
+const PARENT_REMOTE = 0x02;
+
+interface Pending {
+  readonly parts: { record: RecordPart; totals: Total[] }[];
+  readonly calls: { record: RecordCalls; calls: Call[] }[];
+}
+
+const decoder = new TextDecoder();
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+}
+
+function identity({ span }: RecordSpan): SpanIdentity {
+  const parent = hex(span.parentSpanId);
+  return {
+    traceId: hex(span.traceId) as TraceId,
+    spanId: hex(span.spanId) as SpanId,
+    parentSpanId: /^0+$/.test(parent) ? undefined : (parent as SpanId),
+    parentIsRemote: (span.flags & PARENT_REMOTE) !== 0,
+    sampled: (span.flags & SAMPLED) !== 0,
+    kind: (span.kind <= 5 ? span.kind : 0) as SpanKindNumber,
+    name: decoder.decode(span.name.subarray(0, Math.min(span.nameLength, span.name.length))),
+    startUnixNs: span.startUnixNs,
+    endUnixNs: span.endUnixNs === 0n ? undefined : span.endUnixNs,
+  };
+}
+
+function addTotals(parts: Pending['parts']): CallTotal[] {
+  const byNumber = new Map<
+    number,
+    { count: number; timeNs: number; maxNs: number; blockedNs: number; errors: Map<number, number> }
+  >();
+  for (const { totals } of parts) {
+    for (const { number, error, count, timeNs, maxNs, blockedNs } of totals) {
+      let sum = byNumber.get(number);
+      if (sum === undefined) {
+        sum = { count: 0, timeNs: 0, maxNs: 0, blockedNs: 0, errors: new Map() };
+        byNumber.set(number, sum);
+      }
+      sum.count += count;
+      sum.timeNs += timeNs;
+      sum.maxNs = Math.max(sum.maxNs, maxNs);
+      sum.blockedNs += blockedNs;
+      if (error !== 0) sum.errors.set(error, (sum.errors.get(error) ?? 0) + count);
+    }
+  }
+  return [...byNumber]
+    .map(([number, sum]) => ({
+      ...sum,
+      number,
+      errors: [...sum.errors]
+        .map(([errno, count]) => ({ errno, count }))
+        .sort((a, b) => b.count - a.count || a.errno - b.errno),
+    }))
+    .sort((a, b) => b.timeNs - a.timeNs || a.number - b.number);
+}
+
+const NO_ADDRESS = new Uint8Array(16);
+
+/**
+ * The kernel writes the members of the descriptor only where it looked at it; before that they are what an earlier call
+ * left. Written out member by member: this runs for every kept call, and a spread costs several times as much.
+ */
+function keptCall(call: Call, tid: number): KeptCall {
+  const looked = (call.flags & CallFlag.DETAIL) !== 0;
+  return {
+    startNs: call.startNs,
+    durationNs: call.durationNs,
+    result: call.result,
+    args: call.args,
+    number: call.number,
+    flags: call.flags,
+    fdKind: call.fdKind,
+    fd: looked || call.fdKind !== FdKind.UNSEEN ? call.fd : 0,
+    blockedUs: call.blockedUs,
+    runqueueUs: call.runqueueUs,
+    fdInode: looked ? call.fdInode : 0n,
+    fdDevice: looked ? call.fdDevice : 0,
+    localPort: looked ? call.localPort : 0,
+    remotePort: looked ? call.remotePort : 0,
+    // A copy: the record's memory is the batch's, which would stay with it.
+    remoteAddress: looked ? call.remoteAddress.slice() : NO_ADDRESS,
+    tid,
+  };
+}
+
+/** The slowest bring their descriptors, so they win over the same call among the latest. */
+function keptCalls(pending: Pending): KeptCall[] {
+  const kept = new Map<string, KeptCall>();
+  for (const order of [CallsOrder.SLOWEST, CallsOrder.LATEST]) {
+    for (const { record, calls } of pending.calls) {
+      if (record.order !== order) continue;
+      for (const call of calls) {
+        const id = `${record.tid} ${call.startNs} ${call.number}`;
+        if (!kept.has(id)) kept.set(id, keptCall(call, record.tid));
+      }
+    }
+  }
+  return [...kept.values()].sort((a, b) => (a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0));
+}
+
+function gaps(record: RecordSpan, pending: Pending): Gap[] {
+  const has = (flag: number): boolean => (record.flags & flag) !== 0;
+  const anyPart = (flag: number): boolean => pending.parts.some((part) => (part.record.flags & flag) !== 0);
+  const found: [boolean, Gap][] = [
+    [has(RecordSpanFlag.UNATTACHED), 'tracepoints_attached_late'],
+    [has(RecordSpanFlag.PARTS_LEFT_OUT), 'threads_left_out'],
+    [has(RecordSpanFlag.PARTS_LOST) || pending.parts.length < record.partsSent, 'records_lost'],
+    [anyPart(PartFlag.LOST), 'switch_missed'],
+    [anyPart(PartFlag.TORN), 'calls_torn'],
+  ];
+  return found.filter(([holds]) => holds).map(([, gap]) => gap);
+}
+
+function state({ flags }: RecordSpan): SpanEvidence['state'] {
+  if ((flags & RecordSpanFlag.PROCESS_DIED) !== 0) return 'process_died';
+  return (flags & RecordSpanFlag.ABANDONED) !== 0 ? 'abandoned' : 'ended';
+}
+
+function evidenceOf(record: RecordSpan, pending: Pending): SpanEvidence {
+  const threads: ThreadShare[] = pending.parts.map((part) => ({
+    tid: part.record.tid,
+    joinedNs: part.record.joinedNs,
+    accountNs: part.record.accountNs.slice(0, Class.THREAD_CLASSES),
+  }));
+  const sum = (of: (part: RecordPart) => number): number =>
+    pending.parts.reduce((total, part) => total + of(part.record), 0);
+  return {
+    span: identity(record),
+    process: { pid: record.tgid, startNs: record.processStartNs },
+    tid: record.tid,
+    resource: record.span.resource,
+    startedNs: record.startedNs,
+    endedNs: record.endedNs,
+    wallNs: Number(record.endedNs - record.startedNs),
+    thresholdNs: record.thresholdNs,
+    generation: record.generation,
+    ruleUnknown: (record.flags & RecordSpanFlag.RULE_UNKNOWN) !== 0,
+    activeNs: record.activeNs,
+    accountNs: record.accountNs,
+    childAccountNs: record.childAccountNs,
+    children: record.children,
+    threads,
+    totals: addTotals(pending.parts),
+    callCount: sum((part) => part.calls),
+    otherCalls: { count: sum((part) => part.otherCount), timeNs: sum((part) => part.otherNs) },
+    calls: keptCalls(pending),
+    shared: (record.flags & RecordSpanFlag.SHARED) !== 0,
+    runtimeKnown: (record.flags & RecordSpanFlag.RUNTIME_KNOWN) !== 0,
+    state: state(record),
+    gaps: gaps(record, pending),
+  };
+}
+
+function processEvent(record: RecordProcess): ProcessEvent {
+  return {
+    process: { pid: record.tgid, startNs: record.startNs },
+    uid: record.uid,
+    cgroupId: record.cgroupId,
+  };
+}
+
+function toldResource(record: RecordResource): ToldResource {
+  const { length, number, text } = record.resource;
+  const words = decoder.decode(text.subarray(0, Math.min(length, text.length))).split('\0');
+  const attributes: [string, string][] = [];
+  for (let i = 0; i + 1 < words.length; i += 2) {
+    const key = words[i];
+    const value = words[i + 1];
+    if (key !== undefined && key !== '' && value !== undefined) attributes.push([key, value]);
+  }
+  return { process: { pid: record.tgid, startNs: record.startNs }, number, attributes };
+}
+
+export class Assembler implements RecordSink {
+  /** By serial number, the oldest first. */
+  readonly #pending = new Map<bigint, Pending>();
+  readonly #malformed = new Map<Malformed, number>();
+  #records = 0;
+  #spans = 0;
+  #orphans = 0;
+
+  constructor(private readonly listener: AssemblerListener) {}
+
+  /** Takes a batch in the framing of wire/decode.ts. */
+  batch(bytes: Uint8Array): void {
+    decodeBatch(bytes, this);
+  }
+
+  stats(): AssemblerStats {
+    return { records: this.#records, spans: this.#spans, malformed: this.#malformed, orphans: this.#orphans };
+  }
+
+  process(record: RecordProcess): void {
+    this.#records++;
+    this.listener.processStarted(processEvent(record));
+  }
+
+  exit(record: RecordProcess): void {
+    this.#records++;
+    this.listener.processEnded(processEvent(record));
+  }
+
+  resource(record: RecordResource): void {
+    this.#records++;
+    // Number 0: the kernel side could not read it.
+    if (record.resource.number !== 0) this.listener.resource(toldResource(record));
+  }
+
+  part(record: RecordPart, totals: Total[]): void {
+    this.#records++;
+    this.#pendingOf(record.serial).parts.push({ record, totals });
+  }
+
+  calls(record: RecordCalls, calls: Call[]): void {
+    this.#records++;
+    this.#pendingOf(record.serial).calls.push({ record, calls });
+  }
+
+  span(record: RecordSpan): void {
+    this.#records++;
+    this.#spans++;
+    const pending = this.#pending.get(record.serial) ?? { parts: [], calls: [] };
+    this.#pending.delete(record.serial);
+    this.listener.span(evidenceOf(record, pending));
+  }
+
+  malformed(reason: Malformed): void {
+    this.#malformed.set(reason, (this.#malformed.get(reason) ?? 0) + 1);
+  }
+
+  #pendingOf(serial: bigint): Pending {
+    const known = this.#pending.get(serial);
+    if (known !== undefined) return known;
+    if (this.#pending.size >= MOST_PENDING) this.#dropOldest();
+    const fresh: Pending = { parts: [], calls: [] };
+    this.#pending.set(serial, fresh);
+    return fresh;
+  }
+
+  #dropOldest(): void {
+    for (const [serial, { parts, calls }] of this.#pending) {
+      this.#orphans += parts.length + calls.length;
+      this.#pending.delete(serial);
+      return;
+    }
+  }
+}

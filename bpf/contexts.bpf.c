@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which span a thread works for. This is the one file which knows how a change
+ * arrives: today by a trap for each; a library could as well leave its changes
+ * in memory that is caught up here.
+ */
+#define __VMLINUX_H__ 1
+#include "probes.h"
+
+#include <bpf/bpf_tracing.h>
+
+/* Whether it read one state: the tracepoints did not write meanwhile. */
+static __always_inline bool account_try(const struct slt_thread *thread, __u64 now, __u64 *account)
+{
+	__u32 seq = *(volatile __u32 *)&thread->seq, class;
+	__u64 open;
+
+	barrier();
+	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
+		account[i] = *(volatile __u64 *)&thread->account[i];
+	open = since(now, *(volatile __u64 *)&thread->since);
+	class = thread_class(thread);
+	barrier();
+	if (class < SLT_THREAD_CLASSES)
+		account[class] += open;
+	return !(seq & 1) && *(volatile __u32 *)&thread->seq == seq;
+}
+
+/*
+ * One consistent state of the account: of the calling thread, or of another one
+ * while it runs. A state which changes under three reads in a row is taken as it is; it is off by one
+ * interval. No loop: up to 6.1 the verifier refuses one that the compiler closes
+ * by falling through. The result is in a map: the probes call several functions
+ * deep, and all their frames together may have 512 bytes.
+ */
+__noinline int account_read(__u32 thread_slot, __u32 span_slot, __u64 now)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_span_slot *span;
+	__u64 *account;
+
+	if (!thread)
+		return 0;
+	account = thread->reading;
+	if (span_slot) {
+		span = span_at(span_slot);
+		if (!span)
+			return 0;
+		account = span->reading;
+	}
+	if (account_try(thread, now, account))
+		return 0;
+	if (account_try(thread, now, account))
+		return 0;
+	account_try(thread, now, account);
+	return 0;
+}
+
+/* Gives what the thread's account has grown since the last change to `part`, NULL: to nobody. */
+static __always_inline void settle(struct slt_thread *thread, struct slt_part *part,
+				   const __u64 *account)
+{
+	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
+		if (part)
+			part->record.account_ns[i] += since(account[i], thread->seen[i]);
+		thread->seen[i] = account[i];
+	}
+}
+
+static __always_inline void part_start(struct slt_part *part, __u32 thread_slot, __u32 span_slot, __u64 serial,
+				       __u32 tid, __u64 now)
+{
+	part->owner = thread_slot;
+	part->span = span_slot;
+	part->slowest_at = 0;
+	part->slowest_floor = 0;
+	__builtin_memset(part->index, 0, sizeof(part->index));
+	part->record.header.type = SLT_RECORD_PART;
+	part->record.header.version = SLT_RECORD_VERSION;
+	part->record.serial = serial;
+	part->record.tid = tid;
+	part->record.flags = 0;
+	part->record.joined_ns = now;
+	part->record.left_ns = 0;
+	__builtin_memset(part->record.account_ns, 0, sizeof(part->record.account_ns));
+	part->record.calls = 0;
+	part->record.other_ns = 0;
+	part->record.other_count = 0;
+	part->record.totals_used = 0;
+	part->slowest.header.type = SLT_RECORD_CALLS;
+	part->slowest.header.version = SLT_RECORD_VERSION;
+	part->slowest.serial = serial;
+	part->slowest.tid = tid;
+	part->slowest.order = SLT_CALLS_SLOWEST;
+	part->slowest.used = 0;
+	part->latest.header.type = SLT_RECORD_CALLS;
+	part->latest.header.version = SLT_RECORD_VERSION;
+	part->latest.serial = serial;
+	part->latest.tid = tid;
+	part->latest.order = SLT_CALLS_LATEST;
+	part->latest.used = 0;
+}
+
+/* The thread's part of the span: the one that it has, or a new one. 0: there was no room, which is counted. */
+__noinline int part_join(__u32 thread_slot, __u32 span_slot, __u64 now)
+{
+	struct slt_span_slot *span = span_at(span_slot);
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_part *part;
+	__u32 index, slot, place;
+
+	if (!span || !thread)
+		return 0;
+	for (__u32 i = 0; i < SLT_SPAN_PARTS; i++) {
+		place = (thread_slot + i) % SLT_SPAN_PARTS;
+		slot = span->parts[place];
+		if (!slot) {
+			if (bpf_map_pop_elem(&free_parts, &index)) {
+				count(SLT_DROP_PART_SLOTS, 1);
+				break;
+			}
+			slot = index + 1;
+			part = part_at(slot);
+			if (!part)
+				return 0;
+			part_start(part, thread_slot, span_slot, span->record.serial, thread->tid, now);
+			part->lost_before = thread->lost;
+			part->state = SLT_PART_WORKING;
+			barrier();
+			span->parts[place] = slot;
+			return slot;
+		}
+		part = part_at(slot);
+		/* The number too: the slot may have been another thread's, which has exited. */
+		if (part && part->owner == thread_slot && part->span == span_slot && part->record.tid == thread->tid) {
+			part->lost_before = thread->lost;
+			part->state = SLT_PART_WORKING;
+			return slot;
+		}
+	}
+	count(SLT_DROP_PART_LIMIT, 1);
+	span->record.flags |= SLT_SPAN_PARTS_LEFT_OUT;
+	return 0;
+}
+
+static __always_inline void part_leave(struct slt_part *part, struct slt_thread *thread, __u64 now)
+{
+	part->record.left_ns = now;
+	if (thread->lost != part->lost_before)
+		part->record.flags |= SLT_PART_LOST;
+	*(volatile __u32 *)&part->state = SLT_PART_IDLE;
+}
+
+/* The first thread that works for a span makes it count as an open child of its parent. */
+static __always_inline void count_with_parent(struct slt_span_slot *span, __u32 thread_slot, __u64 now,
+					      const __u64 *account)
+{
+	struct slt_span_slot *parent = span_at(span->parent);
+
+	if (span->counted_by_parent || !parent || !span_is_open(parent, span->record.parent_serial))
+		return;
+	span->counted_by_parent = 1;
+	span_resume(parent, thread_slot, now, account);
+}
+
+__noinline int context_change(__u32 thread_slot, __u32 span_slot)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_span_slot *span;
+	struct slt_part *part;
+	__u32 before, after;
+	__u64 now, *account;
+
+	if (!thread)
+		return 0;
+	before = thread->part;
+	part = part_at(before);
+	span = span_at(span_slot);
+	if (part && span && part->span == span_slot && part->owner == thread_slot &&
+	    part->record.serial == span->record.serial)
+		return 0;
+	now = bpf_ktime_get_ns();
+	account_read(thread_slot, 0, now);
+	account = thread->reading;
+	if (part && part->owner != thread_slot)
+		part = 0;
+	settle(thread, part, account);
+	after = span_slot ? part_join(thread_slot, span_slot, now) : 0;
+	thread->part = after;
+	span = after ? span_at(span_slot) : 0;
+	if (span) {
+		count_with_parent(span, thread_slot, now, account);
+		span_resume(span, thread_slot, now, account);
+	}
+	if (!part)
+		return 0;
+	span = span_at(part->span);
+	if (span && span_is_open(span, part->record.serial))
+		span_suspend(span, thread_slot, now, account[SLT_CLASS_BLOCKED_POLL]);
+	part_leave(part, thread, now);
+	return 0;
+}
+
+SEC("uprobe")
+int BPF_KPROBE(probe_context_set, const struct slt_span *told)
+{
+	struct slt_span_key key = {};
+	struct slt_thread *thread;
+	__u32 slot = thread_enter();
+	__u32 *span_slot, index;
+	struct slt_process *process;
+
+	thread = thread_at(slot);
+	if (!thread)
+		return 0;
+	if (!told)
+		return context_change(slot, 0);
+	index = thread->process;
+	process = bpf_map_lookup_elem(&processes, &index);
+	if (!process)
+		return 0;
+	if (bpf_probe_read_user(key.span_id, sizeof(key.span_id), &told->span_id)) {
+		count(SLT_DROP_PROBE_UNREADABLE, 1);
+		return 0;
+	}
+	key.process_start_ns = process->start_ns;
+	key.tgid = thread->tgid;
+	span_slot = bpf_map_lookup_elem(&open_spans, &key);
+	if (!span_slot)
+		count(SLT_DROP_CONTEXT_UNKNOWN, 1);
+	return context_change(slot, span_slot ? *span_slot : 0);
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Accounting at context switches and wake-ups. Runs for every switch of the
+ * host: the way of a task that is not tracked is two look-ups by index and,
+ * where the task before was tracked too, one store.
+ *
+ * sched_wakeup, not sched_waking, ends a sleep: sched_waking can come before the
+ * switch of the same sleep.
+ */
+#define __VMLINUX_H__ 1
+#include "descriptor.h"
+#include "thread.h"
+
+#include <bpf/bpf_tracing.h>
+
+/* sched_switch has prev_state as its fourth argument from 5.18 (kernel commit fa2c3254d7cf). */
+const volatile bool switch_brings_state = false;
+
+/* TASK_* of include/linux/sched.h. The freezer's is a bit of its own from 6.1. */
+enum {
+	TASK_STOPPED_OR_TRACED = 0x4 | 0x8,
+	TASK_UNINTERRUPTIBLE = 0x2,
+	TASK_FROZEN = 0x8000,
+	/* bits that say how it sleeps, not that it does: none of them matters here */
+};
+
+static __always_inline __u64 task_state(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(task, __state);
+	return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
+}
+
+/*
+ * Whether prev stays runnable. From 5.18 until 6.16 (kernel commit 8feb053d5319) the
+ * argument is stale where a signal was pending: then the task's own state says
+ * that it runs on, and it is still queued.
+ */
+static __always_inline bool stays_runnable(bool preempt, struct task_struct *prev, __u64 state)
+{
+	if (preempt || state == 0)
+		return true;
+	if (!switch_brings_state || task_state(prev) != 0 || !BPF_CORE_READ(prev, on_rq))
+		return false;
+	return !bpf_core_field_exists(prev->se.sched_delayed) || !BPF_CORE_READ(prev, se.sched_delayed);
+}
+
+static __always_inline __u32 class_of_kind(__u32 kind)
+{
+	switch (kind) {
+	case SLT_FD_FILE:
+	case SLT_FD_DIRECTORY:
+	case SLT_FD_BLOCK_DEVICE:
+		return SLT_CLASS_BLOCKED_DISK;
+	case SLT_FD_TCP:
+	case SLT_FD_UDP:
+	case SLT_FD_OTHER_SOCKET:
+		return SLT_CLASS_BLOCKED_NET;
+	case SLT_FD_UNIX_SOCKET:
+	case SLT_FD_PIPE:
+	case SLT_FD_EVENTFD:
+		return SLT_CLASS_BLOCKED_IPC;
+	case SLT_FD_TIMERFD:
+		return SLT_CLASS_BLOCKED_SLEEP;
+	case SLT_FD_EPOLL:
+		return SLT_CLASS_BLOCKED_POLL;
+	}
+	return SLT_CLASS_BLOCKED_OTHER;
+}
+
+static __always_inline __u32 class_of_descriptor(struct slt_thread *thread, __u32 fd)
+{
+	thread->call_fd = fd;
+	thread->call_fd_kind = descriptor_kind(fd);
+	return class_of_kind(thread->call_fd_kind);
+}
+
+/* struct pollfd of poll(2). A poll of one descriptor is a wait for that descriptor. */
+static __always_inline __u32 class_of_poll(struct slt_thread *thread)
+{
+	struct {
+		__s32 fd;
+		__s16 events, revents;
+	} only = {};
+
+	if (thread->call_args[1] == 0)
+		return SLT_CLASS_BLOCKED_SLEEP;
+	if (thread->call_args[1] > 1 ||
+	    bpf_probe_read_user(&only, sizeof(only), (void *)thread->call_args[0]) != 0 || only.fd < 0)
+		return SLT_CLASS_BLOCKED_POLL;
+	return class_of_descriptor(thread, only.fd);
+}
+
+static __always_inline __u32 class_of_futex(struct slt_thread *thread)
+{
+	__u32 process = thread->process;
+	struct slt_runtime *runtime = bpf_map_lookup_elem(&runtimes, &process);
+	__u64 word = thread->call_args[0];
+
+	if (runtime && word >= runtime->low && word < runtime->high)
+		return SLT_CLASS_BLOCKED_RUNTIME;
+	return SLT_CLASS_BLOCKED_LOCK;
+}
+
+/* Why the thread sleeps, by the system call that it is in. */
+static __always_inline __u32 class_of_sleep(struct slt_thread *thread)
+{
+	__u32 number = thread->call - 1;
+	struct slt_syscall_rule *rule = bpf_map_lookup_elem(&syscalls, &number);
+
+	switch (rule ? rule->wait : SLT_WAIT_OTHER) {
+	case SLT_WAIT_FUTEX:
+		return class_of_futex(thread);
+	case SLT_WAIT_FD:
+		return class_of_descriptor(thread, thread->call_args[0]);
+	case SLT_WAIT_POLL_SET:
+		return class_of_poll(thread);
+	case SLT_WAIT_SELECT:
+		return thread->call_args[0] ? SLT_CLASS_BLOCKED_POLL : SLT_CLASS_BLOCKED_SLEEP;
+	case SLT_WAIT_EPOLL:
+		return SLT_CLASS_BLOCKED_POLL;
+	case SLT_WAIT_DISK:
+		return SLT_CLASS_BLOCKED_DISK;
+	case SLT_WAIT_NET:
+		return SLT_CLASS_BLOCKED_NET;
+	case SLT_WAIT_IPC:
+		return SLT_CLASS_BLOCKED_IPC;
+	case SLT_WAIT_SLEEP:
+		return SLT_CLASS_BLOCKED_SLEEP;
+	case SLT_WAIT_CHILD:
+		return SLT_CLASS_BLOCKED_CHILD;
+	case SLT_WAIT_LOCK:
+		return SLT_CLASS_BLOCKED_LOCK;
+	}
+	return SLT_CLASS_BLOCKED_OTHER;
+}
+
+static __always_inline bool yields(const struct slt_thread *thread)
+{
+	__u32 number = thread->call - 1;
+	struct slt_syscall_rule *rule = thread->call ? bpf_map_lookup_elem(&syscalls, &number) : 0;
+
+	return rule && rule->wait == SLT_WAIT_YIELD;
+}
+
+static __always_inline __u32 class_of_switch(struct slt_thread *thread, bool preempt, struct task_struct *prev,
+					     __u64 state)
+{
+	if (stays_runnable(preempt, prev, state))
+		return !preempt && yields(thread) ? SLT_CLASS_RUNQUEUE_YIELDED : SLT_CLASS_RUNQUEUE_PREEMPTED;
+	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN))
+		return SLT_CLASS_STOPPED;
+	if (thread->call)
+		return class_of_sleep(thread);
+	return state & TASK_UNINTERRUPTIBLE ? SLT_CLASS_BLOCKED_PAGE_FAULT : SLT_CLASS_BLOCKED_OTHER;
+}
+
+static __always_inline void switch_out(struct slt_thread *thread, bool preempt, struct task_struct *prev,
+				       __u64 state, __u64 now)
+{
+	/* A switch-in was missed: since when it runs is not known. */
+	if (thread->state != SLT_THREAD_ON_CPU) {
+		thread->lost++;
+		count(SLT_DROP_SWITCH, 1);
+	}
+	thread->seq++;
+	barrier();
+	thread_close_interval(thread, thread_class(thread), now);
+	thread->off_class = class_of_switch(thread, preempt, prev, state);
+	thread->state = SLT_THREAD_OFF_CPU;
+	barrier();
+	thread->seq++;
+}
+
+static __always_inline void switch_in(struct slt_thread *thread, __u64 now)
+{
+	__u32 class = thread_class(thread);
+	__u64 waited = since(now, thread->since);
+
+	/* A switch-out was missed: the time since is neither this nor that, and left unaccounted. */
+	if (thread->state == SLT_THREAD_ON_CPU) {
+		thread->lost++;
+		count(SLT_DROP_SWITCH, 1);
+		class = SLT_THREAD_CLASSES;
+	}
+	thread->seq++;
+	barrier();
+	thread_close_interval(thread, class, now);
+	if (class >= SLT_CLASS_RUNQUEUE_PREEMPTED && class <= SLT_CLASS_RUNQUEUE_YIELDED)
+		thread->call_runqueue += waited;
+	else if (class < SLT_THREAD_CLASSES)
+		thread->call_blocked += waited; /* its wake-up was not seen: all of it counts as sleep */
+	thread->state = SLT_THREAD_ON_CPU;
+	barrier();
+	thread->seq++;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	__u32 *on_cpu = thread_slot_of_cpu();
+	__u16 *prev_slot = thread_slot_of_tid(prev->pid), *next_slot = thread_slot_of_tid(next->pid);
+	struct slt_thread *thread;
+	__u32 before, after;
+	__u64 now;
+
+	if (!on_cpu)
+		return 0;
+	/* By its number, not by the CPU's slot: where its switch-in was missed, only this sees that it has run. */
+	/* A number beyond the table (kernel.pid_max was raised since) is not tracked. */
+	before = prev_slot ? *prev_slot : 0;
+	after = next_slot ? *next_slot : 0;
+	if (!before && !after) {
+		if (*on_cpu)
+			*on_cpu = 0;
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	thread = thread_at(before);
+	if (thread)
+		switch_out(thread, preempt, prev, switch_brings_state ? ctx[3] : task_state(prev), now);
+	thread = thread_at(after);
+	if (thread)
+		switch_in(thread, now);
+	*on_cpu = after;
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(sched_wakeup, struct task_struct *task)
+{
+	__u16 *slot = thread_slot_of_tid(task->pid);
+	struct slt_thread *thread = slot ? thread_at(*slot) : 0;
+	__u64 now;
+
+	if (!thread || thread->state != SLT_THREAD_OFF_CPU)
+		return 0;
+	if (thread->off_class >= SLT_CLASS_RUNQUEUE_PREEMPTED && thread->off_class <= SLT_CLASS_RUNQUEUE_YIELDED)
+		return 0;
+	now = bpf_ktime_get_ns();
+	thread->call_blocked += since(now, thread->since);
+	thread->seq++;
+	barrier();
+	thread_close_interval(thread, thread->off_class, now);
+	thread->state = SLT_THREAD_WOKEN;
+	barrier();
+	thread->seq++;
+	return 0;
+}

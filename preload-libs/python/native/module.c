@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The module _sltagent_native: what _sltagent calls at a span's start and end
+ * and at a change of context. After configure() none of it raises.
+ */
+#include "announce.h"
+#include "task_switch.h"
+
+#ifdef Py_GIL_DISABLED
+#error "free-threaded Python is not supported: what is kept in announce.c is guarded by the GIL"
+#endif
+
+static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+	PyObject *variable, *span_key, *span_type, *resource_text;
+
+	if (!PyArg_ParseTuple(arguments, "O!UO!O", &PyContextVar_Type, &variable, &span_key, &PyType_Type, &span_type,
+			      &resource_text))
+		return NULL;
+	if (task_switch_follow() < 0)
+		return NULL;
+	announce_configure(variable, span_key, span_type, resource_text);
+	Py_RETURN_NONE;
+}
+
+static PyObject *span_start(PyObject *Py_UNUSED(module), PyObject *span)
+{
+	announce_span_start(span);
+	Py_RETURN_NONE;
+}
+
+static PyObject *span_end(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+{
+	if (count == 2)
+		announce_span_end(arguments[0], arguments[1]);
+	Py_RETURN_NONE;
+}
+
+static PyObject *context_changed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(nothing))
+{
+	announce_present_context();
+	Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+	{ "configure", configure, METH_VARARGS,
+	  "configure(variable, span_key, span_type, resource_text): begin to announce." },
+	{ "span_start", span_start, METH_O, "span_start(span): the span has started." },
+	{ "span_end", (PyCFunction)(void (*)(void))span_end, METH_FASTCALL,
+	  "span_end(span, end_time): the span is about to end, at end_time (Unix ns; None: now)." },
+	{ "context_changed", context_changed, METH_NOARGS,
+	  "context_changed(): another context has become this thread's." },
+	{ NULL, NULL, 0, NULL },
+};
+
+static int initialise(PyObject *Py_UNUSED(module))
+{
+	if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+		PyErr_SetString(PyExc_ImportError, "_sltagent_native serves the main interpreter only");
+		return -1;
+	}
+	return announce_init();
+}
+
+static PyModuleDef_Slot slots[] = {
+	{ Py_mod_exec, (void *)initialise },
+	{ 0, NULL },
+};
+
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT,
+	.m_name = "_sltagent_native",
+	.m_doc = "Announces spans and contexts to sltagent, through libslt.",
+	.m_methods = methods,
+	.m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__sltagent_native(void)
+{
+	return PyModuleDef_Init(&definition);
+}

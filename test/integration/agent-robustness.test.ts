@@ -1,0 +1,321 @@
+/** Nothing that happens to the agent reaches the service, and whatever is lost has a name and a number. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Agent, Service, total, type Summary } from '../helpers/agent.js';
+import { bpfObjectsOf, remaining } from '../helpers/bpf-objects.js';
+import { root } from '../helpers/compile.js';
+import { endPrograms, Program } from '../helpers/program.js';
+
+/** A user that nobody else on the machine has: with filter.users, the agent's counts are those of this test alone. */
+const USER = 1_000_000 + process.pid;
+const alone = { filter: { users: [USER] } };
+/** Of agent-programs/burst.c: the first WORKED spans of a burst make CALLS calls each. */
+const WORKED = 1000;
+const CALLS = 20;
+
+function compileBurst(): string {
+  const program = join(root, 'build', 'test', 'burst');
+  const source = join(root, 'test', 'integration', 'agent-programs', 'burst.c');
+  // -fPIC: see test/native/c/Makefile.
+  const flags = ['-std=c11', '-D_GNU_SOURCE', '-fPIC', '-O2', '-Wall', '-Wextra', '-Werror'];
+  const headers = ['preload-libs/c', 'schemas/wire'].map((folder) => `-I${join(root, folder)}`);
+  const library = ['-L', join(root, 'build'), `-Wl,-rpath,${join(root, 'build')}`, '-lslt'];
+  execFileSync('mkdir', ['-p', join(root, 'build', 'test')]);
+  execFileSync('gcc', [...flags, ...headers, source, '-o', program, ...library]);
+  return program;
+}
+
+/** burst.c as that user. It needs no exec: it is linked with libslt. */
+async function burst(program: string): Promise<Program> {
+  const user = ['setpriv', '--reuid', String(USER), '--regid', String(USER), '--clear-groups'];
+  const started = new Program([...user, program]);
+  assert.equal(await started.next(), 'ready');
+  return started;
+}
+
+async function inFlight(program: Program, count: number, milliseconds: number): Promise<void> {
+  program.say(`${count} ${milliseconds}`);
+  assert.equal(await program.next(), 'open');
+}
+
+/** Every span and every record is where the counts say that it is. */
+function assertBalanced(summary: Summary, exporterDrops: readonly string[] = []): void {
+  const { kernel, dropped } = summary;
+  const sumOf = (reasons: readonly string[]): number =>
+    reasons.reduce((count, reason) => count + dropped(reason), 0);
+  assert.equal(kernel('spans_started'), kernel('spans_fast') + kernel('spans_slow'), 'started');
+  assert.equal(
+    kernel('spans_slow'),
+    kernel('spans_sent') + sumOf(['span_ring_full', 'span_bytes_process', 'span_bytes_user']),
+    'slow',
+  );
+  assert.equal(kernel('records_produced'), kernel('records_sent') + dropped('record_ring_full'), 'produced');
+  assert.equal(kernel('records_sent'), kernel('records_drained') + dropped('record_agent_behind'), 'sent');
+  assert.equal(dropped('record_agent_behind'), 0, 'what was drained has been decoded');
+  assert.equal(
+    kernel('spans_sent'),
+    summary.annotated + sumOf(['below_rule', 'failed', ...exporterDrops]),
+    'annotated',
+  );
+  assert.deepEqual(
+    Object.keys(summary.droppedReasons).filter((reason) => reason.startsWith('malformed')),
+    [],
+  );
+}
+
+/** But for what is no loss of this test's: other users' processes, and a switch that this machine did not show (the span says so). */
+function assertNothingDropped({ droppedReasons }: Summary): void {
+  const reasons = Object.keys(droppedReasons);
+  assert.deepEqual(
+    reasons.filter((reason) => reason !== 'process_filtered' && reason !== 'switch'),
+    [],
+  );
+}
+
+describe('the agent, when something dies or runs full', function () {
+  this.timeout(60_000);
+  let burstProgram: string;
+
+  before(() => {
+    burstProgram = compileBurst();
+  });
+  afterEach(endPrograms);
+
+  it('is not missed by the service when it is killed under load; the next one picks up, and nothing stays in the kernel', async () => {
+    const first = await Agent.start({ config: { threshold: '40ms' } });
+    const environment = join(root, 'build', 'python', 'demo', 'bin');
+    const service = Service.exec([
+      join(environment, 'opentelemetry-instrument'),
+      join(environment, 'python'),
+      join(root, 'test', 'fixtures', 'demo-service', 'service.py'),
+    ]);
+    const url = (await service.next()).replace('listening on ', '');
+    const ask = async (): Promise<string> => {
+      const response = await fetch(`${url}/syscalls`, { signal: AbortSignal.timeout(30_000) });
+      assert.equal(response.status, 200);
+      return response.text();
+    };
+    const answer = await ask();
+    await first.span(({ name }) => name === 'GET /syscalls');
+
+    const objects = bpfObjectsOf(first.pid);
+    assert.ok(objects.prog.length > 5 && objects.map.length > 10 && objects.link.length > 3);
+    assert.deepEqual(remaining(objects), objects, 'they are there while it runs');
+    let asking = true;
+    const clients = Array.from({ length: 4 }, async () => {
+      const answers: string[] = [];
+      while (asking) answers.push(await ask());
+      return answers;
+    });
+    await pause(300);
+    await first.kill9();
+    await pause(300);
+    const second = await Agent.start({ config: { threshold: '40ms' } });
+    await second.span(({ name, gaps }) => name === 'GET /syscalls' && gaps.length === 0);
+    asking = false;
+    const answers = (await Promise.all(clients)).flat();
+    assert.ok(answers.length >= 4);
+    assert.deepEqual([...new Set(answers)], [answer]);
+
+    const none = { prog: [], map: [], link: [] };
+    // The kernel frees them after a grace period.
+    for (let i = 0; i < 50 && Object.values(remaining(objects)).some((ids) => ids.length > 0); i++) {
+      await pause(100);
+    }
+    assert.deepEqual(remaining(objects), none);
+    await second.stop();
+  });
+
+  it('leaves no BPF object when it is stopped', async () => {
+    const agent = await Agent.start({ config: alone });
+    const program = await burst(burstProgram);
+    await inFlight(program, 3, 1);
+    assert.equal(await program.next(), 'ended');
+    const objects = bpfObjectsOf(agent.pid);
+    await agent.stop();
+    for (let i = 0; i < 50 && Object.values(remaining(objects)).some((ids) => ids.length > 0); i++) {
+      await pause(100);
+    }
+    assert.deepEqual(remaining(objects), { prog: [], map: [], link: [] });
+  });
+
+  it('reports the open spans of a process that was killed, and uses its slots again', async () => {
+    const agent = await Agent.start({
+      config: {
+        ...alone,
+        threshold: '40ms',
+        limits: { processes: 2, annotated_per_second: 1000, kernel_memory: '8MiB' },
+      },
+    });
+    const witness = await burst(burstProgram);
+    for (let round = 1; round <= 4; round++) {
+      const victim = await burst(burstProgram);
+      await inFlight(victim, 200, 60_000);
+      await pause(100);
+      await victim.kill();
+      // The slot is free when the death has been dealt with, which its spans tell.
+      await agent.count(200 * round, ({ state }) => state === 'process_died');
+    }
+    const dead = [...agent.spans];
+    assert.equal(dead.length, 4 * 200);
+    assert.equal(
+      new Set(dead.map(({ span_id, attributes }) => `${span_id} ${String(attributes['thread.id'])}`)).size,
+      800,
+    );
+    for (const span of dead) {
+      assert.ok(span.wall_ms >= 40);
+      if (!span.gaps.includes('tracepoints_attached_late'))
+        assert.equal(total(span, 'pread64')?.count, CALLS);
+    }
+    await inFlight(witness, 10, 60);
+    assert.equal(await witness.next(), 'ended');
+    await agent.count(10, ({ state }) => state === 'ended');
+    const summary = await agent.stop();
+    assertNothingDropped(summary);
+    assert.equal(summary.kernel('processes'), 5);
+    assertBalanced(summary);
+  });
+
+  it('follows 10,000 spans in flight where it was given the memory', async () => {
+    const agent = await Agent.start({
+      config: {
+        ...alone,
+        threshold: '40ms',
+        limits: { kernel_memory: '128MiB', spans_per_second: 100_000, annotated_per_second: 100_000 },
+      },
+    });
+    const program = await burst(burstProgram);
+    // The first process attaches the tracepoints.
+    await inFlight(program, 1, 1);
+    assert.equal(await program.next(), 'ended');
+    await agent.log(({ msg }) => msg === 'a process takes part');
+    await pause(500);
+    await inFlight(program, 10_000, 100);
+    assert.equal(await program.next(), 'ended');
+    // The first of them; a reader of its output may be too slow for all.
+    await agent.count(100, () => true);
+    const some = [...agent.spans];
+    const summary = await agent.stop();
+    assertBalanced(summary);
+    assertNothingDropped(summary);
+    assert.equal(summary.kernel('spans_started'), 10_001);
+    assert.equal(summary.annotated, 10_000);
+    assert.equal(new Set(some.map(({ span_id }) => span_id)).size, some.length);
+    const worked = some.flatMap((span) => total(span, 'pread64')?.count ?? []);
+    assert.ok(worked.length > 0 && worked.length <= WORKED);
+    assert.deepEqual([...new Set(worked)], [CALLS], 'each span has its own calls');
+  });
+
+  it('counts what finds no place when there are more spans than slots', async () => {
+    const agent = await Agent.start({
+      config: {
+        ...alone,
+        threshold: '40ms',
+        limits: { spans_per_second: 100_000, annotated_per_second: 100_000 },
+      },
+    });
+    const program = await burst(burstProgram);
+    await inFlight(program, 10_000, 100);
+    assert.equal(await program.next(), 'ended');
+    // The slots are free again.
+    await inFlight(program, 5000, 100);
+    assert.equal(await program.next(), 'ended');
+    const summary = await agent.stop();
+    assertBalanced(summary);
+    const left = summary.dropped('span_slots_process');
+    assert.ok(left > 0, 'the default memory does not hold 10,000 spans of one process');
+    assert.equal(summary.kernel('spans_started'), 15_000 - left);
+    assert.equal(summary.dropped('end_unknown'), left, 'their ends are those of no span');
+    assert.equal(summary.annotated, 15_000 - left);
+  });
+
+  describe('with a ring that is too small', () => {
+    let receiver: Server;
+    let endpoint: string;
+    const received = { taken: 0, refused: 0 };
+
+    /** Takes every other request, and refuses the rest for good. */
+    before(async () => {
+      let requests = 0;
+      receiver = createServer((request, response) => {
+        const chunks: Buffer[] = [];
+        request.on('data', (chunk: Buffer) => chunks.push(chunk));
+        request.on('end', () => {
+          const spans =
+            Buffer.concat(chunks)
+              .toString()
+              .match(/"name":"kernel"/g)?.length ?? 0;
+          const takes = ++requests % 2 === 1;
+          if (takes) received.taken += spans;
+          else received.refused += spans;
+          response.writeHead(takes ? 200 : 400, { 'content-type': 'application/json' }).end('{}');
+        });
+      });
+      await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+      endpoint = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+    });
+    after(() => receiver.close());
+
+    it('knows of every span and record where it was left, up to the receiver’s acknowledgement', async () => {
+      const agent = await Agent.start({
+        config: {
+          ...alone,
+          threshold: '40ms',
+          limits: {
+            kernel_memory: '8MiB',
+            spans_per_second: 100_000,
+            annotated_per_second: 100,
+            subspans_per_trace: 2,
+          },
+        },
+        args: ['--otlp-endpoint', endpoint],
+      });
+      const program = await burst(burstProgram);
+      await inFlight(program, 1, 60);
+      assert.equal(await program.next(), 'ended');
+      // A request of its own, which is taken; so the next one is refused.
+      while (received.taken === 0) await pause(50);
+      agent.signal('SIGSTOP');
+      // The ring has a place for fewer than 300 of them.
+      for (let round = 0; round < 3; round++) {
+        await inFlight(program, 900, 60);
+        assert.equal(await program.next(), 'ended');
+        // What a process may send in a second is limited too.
+        await pause(1100);
+      }
+      agent.signal('SIGCONT');
+      await inFlight(program, 100, 60);
+      assert.equal(await program.next(), 'ended');
+      const summary = await agent.stop();
+      assert.ok(summary.dropped('record_ring_full') > 0, JSON.stringify(summary.droppedReasons));
+      assert.ok(summary.dropped('span_ring_full') > 0, JSON.stringify(summary.droppedReasons));
+      assert.ok(summary.dropped('limit_annotated_per_second') > 0, JSON.stringify(summary.droppedReasons));
+      assert.ok(summary.dropped('rejected') > 0, JSON.stringify(summary.droppedReasons));
+      assertBalanced(summary, [
+        'not_sampled',
+        'limit_annotated_per_second',
+        'queue_full',
+        'retries_exhausted',
+        'rejected',
+        'partial_success',
+        'shutdown',
+      ]);
+      assert.equal(summary.annotated, received.taken);
+      assert.equal(summary.dropped('rejected'), received.refused);
+      // What is told of a span is all of it, or the span says that records were lost.
+      for (const span of agent.spans) {
+        const reads = total(span, 'pread64')?.count;
+        assert.ok(
+          reads === CALLS ||
+            span.gaps.includes('records_lost') ||
+            span.gaps.includes('tracepoints_attached_late'),
+          JSON.stringify([reads, span.gaps]),
+        );
+      }
+    });
+  });
+});

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildLibslt, libslt, libsltProgram, plainEnvironment } from './libslt-programs.js';
+
+const SITES = ['slt_probe_process', 'slt_probe_span_start', 'slt_probe_span_end', 'slt_probe_context_set'];
+
+/** Rows of `readelf --wide`, split at white space. */
+function readelf(...options: string[]): string[][] {
+  const output = execFileSync('readelf', ['--wide', ...options, libslt()], { encoding: 'utf8' });
+  return output.split('\n').map((line) => line.trim().split(/\s+/));
+}
+
+interface DynamicSymbol {
+  size: number;
+  type: string;
+  section: number;
+}
+
+/** What .dynsym defines, by name. */
+function exported(): Map<string, DynamicSymbol> {
+  const symbols = new Map<string, DynamicSymbol>();
+  for (const [, , size, type, bind, visibility, section, name] of readelf('--dyn-syms')) {
+    if (name === undefined || section === 'UND' || bind !== 'GLOBAL' || visibility !== 'DEFAULT') continue;
+    symbols.set(name, { size: Number(size), type: type ?? '', section: Number(section) });
+  }
+  return symbols;
+}
+
+function symbol(name: string): DynamicSymbol {
+  const found = exported().get(name);
+  assert.ok(found !== undefined, `${name} is not in .dynsym`);
+  return found;
+}
+
+function bytesOf(name: string): string {
+  const output = execFileSync('objdump', ['--wide', `--disassemble=${name}`, libslt()], { encoding: 'utf8' });
+  const lines = [...output.matchAll(/^ +[0-9a-f]+:\t([0-9a-f ]+)/gm)];
+  return lines.map(([, bytes]) => bytes?.trim() ?? '').join(' ');
+}
+
+function runCase(program: string, ...words: string[]): void {
+  const { status, signal, stderr } = spawnSync(libsltProgram(program), words, {
+    encoding: 'utf8',
+    env: plainEnvironment(),
+    timeout: 30_000,
+  });
+  assert.deepEqual({ status, signal, stderr }, { status: 0, signal: null, stderr: '' });
+}
+
+describe('libslt', function () {
+  this.timeout(120_000);
+  before(buildLibslt);
+
+  describe('its file', () => {
+    it('exports the API, the probe sites, their semaphores, the thread context, and nothing else', () => {
+      const api = ['slt_enabled', 'slt_span_start', 'slt_span_end', 'slt_context_set', 'slt_resource_set'];
+      const semaphores = SITES.map((site) => `${site}_semaphore`);
+      assert.deepEqual(
+        [...exported().keys()].sort(),
+        [...api, ...SITES, ...semaphores, 'otel_thread_ctx_v1'].sort(),
+      );
+    });
+
+    for (const site of SITES) {
+      it(`has nop10, nop5, nop1 and ret at ${site}`, function () {
+        if (process.arch !== 'x64') this.skip();
+        assert.equal(symbol(site).type, 'FUNC');
+        assert.equal(symbol(site).size, 17);
+        assert.equal(bytesOf(site), '66 2e 0f 1f 84 00 00 00 00 00 0f 1f 44 00 00 90 c3');
+      });
+
+      it(`has the semaphore of ${site} in a writable section that lies in the file`, () => {
+        const semaphore = symbol(`${site}_semaphore`);
+        assert.deepEqual([semaphore.type, semaphore.size], ['OBJECT', 2]);
+        // [ nr] name type address offset size entry flags …; a space stands between bracket and number below 10.
+        const section = readelf('--sections')
+          .map((row) => (row[0] === '[' ? row.slice(1) : row))
+          .find(([number]) => Number(number?.replace(/[[\]]/g, '')) === semaphore.section);
+        assert.deepEqual([section?.[2], section?.[7]], ['PROGBITS', 'WA']);
+      });
+    }
+
+    it('exports the thread context as a thread-local pointer', () => {
+      const pointer = symbol('otel_thread_ctx_v1');
+      assert.deepEqual([pointer.type, pointer.size], ['TLS', 8]);
+    });
+
+    it('needs nothing but the C library', () => {
+      const needed = readelf('--dynamic').filter((row) => row[1] === '(NEEDED)');
+      assert.deepEqual(
+        needed.map((row) => row.at(-1)),
+        ['[libc.so.6]'],
+      );
+    });
+  });
+
+  for (const [variant, name] of [
+    ['', 'its calls'],
+    ['-asan', 'its calls, under AddressSanitizer and UndefinedBehaviorSanitizer'],
+  ] as const) {
+    describe(name, () => {
+      const calls = (name: string) => () => runCase(`libslt_calls${variant}`, name);
+      const state = (name: string) => () => runCase(`libslt_state${variant}`, name);
+
+      it('reach no probe and make no system call while no agent is attached', calls('detached'));
+      it('make no system call while an agent is attached', calls('no_system_calls'));
+      it('bring their arguments to the probes in registers', calls('arguments'));
+      it('tell a context once, and a repetition not at all', calls('context_repeated'));
+      it('tell the context again to the next agent', calls('context_after_detach'));
+      it('tell it again also where another thread saw the agent go', calls('context_after_detach_elsewhere'));
+      it('announce the process and tell the context again in a child of fork', calls('forked'));
+      it('… and of a raw clone', calls('cloned'));
+      it('keep threads apart, and announce their process once', calls('threads'));
+      it('do not take a context for known that a signal handler may have replaced', calls('signal_handler'));
+      it('leave errno alone', calls('error_number'));
+
+      it('number resources by their text, and hand each over with a span', state('resources'));
+      it('keep a resource where nobody can change it', state('resource_is_immutable'));
+      it('give threads that set the same resources the same numbers', state('resources_of_threads'));
+      it('cut a name at the border of a character', state('names'));
+      it('keep the thread context record of OTEP 4947 without an agent', state('thread_record'));
+      it('… and with one', state('thread_record_attached'));
+
+      it('belong to one copy of the library, when two are loaded', () => {
+        const folder = mkdtempSync(join(tmpdir(), 'slt-copy-'));
+        try {
+          const copy = join(folder, 'copy.so');
+          copyFileSync(libslt(variant), copy);
+          runCase(`libslt_state${variant}`, 'two_copies', copy);
+        } finally {
+          rmSync(folder, { recursive: true });
+        }
+      });
+    });
+  }
+});

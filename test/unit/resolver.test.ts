@@ -1,0 +1,72 @@
+/** What the resolver remembers of processes, and for how long. */
+import assert from 'node:assert/strict';
+import type { ProcessFacts } from '../../agent/src/resolve/process-facts.js';
+import { Resolver } from '../../agent/src/resolve/resolver.js';
+import type { ProcessKey } from '../../agent/src/spans/evidence.js';
+
+const processNumber = (pid: number): ProcessKey => ({ pid, startNs: BigInt(pid) });
+
+function startResolver(): { resolver: Resolver; asked: number[] } {
+  const asked: number[] = [];
+  const resolver = new Resolver({
+    facts: ({ pid }): ProcessFacts => {
+      asked.push(pid);
+      return {
+        name: `p${pid}`,
+        environment: {},
+        attributes: { 'process.pid': pid },
+        runtime: { runtime: undefined },
+      };
+    },
+    threadName: () => undefined,
+    filePath: () => undefined,
+    unixOffsetNs: () => 0n,
+  });
+  return { resolver, asked };
+}
+
+function tell(resolver: Resolver, process: ProcessKey, service: string): void {
+  resolver.resourceTold({ process, number: 1, attributes: [['service.name', service]] });
+}
+
+describe('the resolver', () => {
+  it('keeps what a running process told, however many others come and go', () => {
+    const { resolver } = startResolver();
+    const old = processNumber(1);
+    resolver.processStarted(old);
+    tell(resolver, old, 'shop');
+    for (let pid = 2; pid < 6000; pid++) {
+      resolver.processStarted(processNumber(pid));
+      resolver.processEnded(processNumber(pid));
+    }
+    assert.equal(resolver.resourceOf(old, 1).serviceName, 'shop');
+  });
+
+  it('remembers a process that has just gone, and forgets it when a thousand others have', () => {
+    const { resolver, asked } = startResolver();
+    const gone = processNumber(1);
+    resolver.processStarted(gone);
+    tell(resolver, gone, 'shop');
+    resolver.processEnded(gone);
+    assert.equal(resolver.resourceOf(gone, 1).serviceName, 'shop');
+    for (let pid = 2; pid < 1200; pid++) {
+      resolver.processStarted(processNumber(pid));
+      resolver.processEnded(processNumber(pid));
+    }
+    assert.equal(asked.filter((pid) => pid === 1).length, 1);
+    assert.notEqual(resolver.resourceOf(gone, 1).serviceName, 'shop');
+    assert.equal(asked.filter((pid) => pid === 1).length, 2);
+  });
+
+  it('forgets what the program before an execve told, and keeps what the new one tells', () => {
+    const { resolver } = startResolver();
+    const process = processNumber(1);
+    resolver.processStarted(process);
+    tell(resolver, process, 'launcher');
+    resolver.processEnded(process);
+    resolver.processStarted(process);
+    assert.notEqual(resolver.resourceOf(process, 1).serviceName, 'launcher');
+    tell(resolver, process, 'shop');
+    assert.equal(resolver.resourceOf(process, 1).serviceName, 'shop');
+  });
+});

@@ -1,0 +1,50 @@
+/** The BPF object loads on this kernel, by the agent's own loader, and all that it would attach can be attached. */
+import assert from 'node:assert/strict';
+
+import { loadObject, PROBES } from '../../../agent/src/backend/bpf/load.js';
+import { installation } from '../../../agent/src/cli/installation.js';
+import { readHostKernel, type HostKernel } from '../../../agent/src/host/kernel.js';
+import { native } from '../../../agent/src/native.js';
+import { configSchema } from '../../../schemas/config/schema.js';
+
+/** Returns what was loaded, in words. */
+export function loadAndAttach(): string {
+  const kernel = readHostKernel();
+  const { limits } = configSchema.parse({});
+  const loaded = loadObject(
+    native(),
+    { objectPath: installation.bpfObject, kernelMemory: limits.kernel_memory, processes: limits.processes },
+    kernel,
+  );
+  try {
+    const names = loaded.object.programs().map(({ name }) => name);
+    for (const name of [...PROBES, ...loaded.tracepoints])
+      assert.ok(names.includes(name), `${name} is in the object`);
+    for (const name of loaded.tracepoints) loaded.object.program(name).attach();
+    expectWhatThisKernelHas(kernel, loaded);
+    return [`attached ${loaded.tracepoints.join(', ')}`, ...loaded.notes].join('; ');
+  } finally {
+    loaded.object.close();
+  }
+}
+
+/** A probe that answers no where the kernel is new enough is our mistake, and would go unseen: the agent works without. */
+function expectWhatThisKernelHas(
+  kernel: HostKernel,
+  loaded: { uprobeMulti: boolean; tracepoints: readonly string[] },
+): void {
+  assert.equal(loaded.uprobeMulti, isAtLeast(kernel, 6, 6), 'uprobe.multi came with 6.6');
+  assert.equal(
+    loaded.tracepoints.includes('syscall_exit_classic'),
+    isAtLeast(kernel, 7, 0),
+    'classic tracepoints from 7.0',
+  );
+}
+
+function isAtLeast(
+  { version: [major, minor] }: HostKernel,
+  wantedMajor: number,
+  wantedMinor: number,
+): boolean {
+  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
+}
