@@ -59,6 +59,7 @@ __noinline int process_enter(void)
 	__u32 *known = bpf_map_lookup_elem(&processes_by_tgid, &tgid), index, slot;
 	struct slt_control *settings = settings_now();
 	struct slt_runtime *runtime;
+	struct slt_capture *capture;
 	struct slt_process *process;
 
 	if (known)
@@ -73,10 +74,16 @@ __noinline int process_enter(void)
 	}
 	process = bpf_map_lookup_elem(&processes, &index);
 	runtime = bpf_map_lookup_elem(&runtimes, &index);
+	capture = bpf_map_lookup_elem(&captures, &index);
 	if (!process || !runtime)
+		return 0;
+	if (!capture)
 		return 0;
 	__builtin_memset(process, 0, sizeof(*process));
 	__builtin_memset(runtime, 0, sizeof(*runtime));
+	capture->mode = settings->capture;
+	capture->escalated = 0;
+	capture->since_ns = bpf_ktime_get_ns();
 	process->tgid = tgid;
 	process->uid = uid;
 	process->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
@@ -144,17 +151,27 @@ __noinline int process_gone(__u32 number)
 static __always_inline void run_on_this_cpu(struct slt_thread *thread, __u32 slot)
 {
 	struct slt_control *settings = settings_now();
-	__u32 *on_cpu = thread_slot_of_cpu();
+	__u32 *on_cpu = thread_slot_of_cpu(), process = thread->process;
+	struct slt_capture *capture;
 
-	if (!settings || !settings->attached_ns || !on_cpu || *on_cpu == slot)
+	if (!settings || !settings->attached_ns || !on_cpu)
 		return;
-	/* It has run, or slept, unseen: that time belongs to no class. */
-	thread->since = bpf_ktime_get_ns();
-	thread->state = SLT_THREAD_ON_CPU;
-	thread->call = 0;
-	thread->lost++;
-	barrier();
-	*(volatile __u32 *)on_cpu = slot;
+	if (thread->epoch != settings->attached_ns) {
+		/* It has run, or slept, unseen: that time belongs to no class. */
+		thread->since = bpf_ktime_get_ns();
+		thread->state = SLT_THREAD_ON_CPU;
+		thread->call = 0;
+		thread->calls_seen = 0;
+		thread->waiting = 0;
+		thread->lost++;
+		thread->epoch = settings->attached_ns;
+		barrier();
+	}
+	if (*on_cpu == slot)
+		return;
+	capture = bpf_map_lookup_elem(&captures, &process);
+	if (capture && capture->mode == SLT_CAPTURE_ALL)
+		*(volatile __u32 *)on_cpu = slot;
 }
 
 /* A slot for a thread that has none. */

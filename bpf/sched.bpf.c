@@ -4,11 +4,16 @@
  * host: the way of a task that is not tracked is two look-ups by index and,
  * where the task before was tracked too, one store.
  *
+ * A thread whose system calls are not traced saved its registers when it entered the
+ * kernel: at the switch they name the call that it goes to sleep in. Such a sleep is a
+ * wait, from the switch to the wake-up. What is only runnable is never named.
+ *
  * sched_wakeup, not sched_waking, ends a sleep: sched_waking can come before the
  * switch of the same sleep.
  */
 #define __VMLINUX_H__ 1
-#include "descriptor.h"
+#include "calls.h"
+#include "registers.h"
 #include "thread.h"
 
 #include <bpf/bpf_tracing.h>
@@ -22,6 +27,11 @@ enum {
 	TASK_UNINTERRUPTIBLE = 0x2,
 	TASK_FROZEN = 0x8000,
 	/* bits that say how it sleeps, not that it does: none of them matters here */
+};
+
+/* PF_* of include/linux/sched.h. */
+enum {
+	PF_EXITING = 0x4,
 };
 
 static __always_inline __u64 task_state(struct task_struct *task)
@@ -71,7 +81,7 @@ static __always_inline __u32 class_of_kind(__u32 kind)
 static __always_inline __u32 class_of_descriptor(struct slt_thread *thread, __u32 fd)
 {
 	thread->call_fd = fd;
-	thread->call_fd_kind = descriptor_kind(fd);
+	thread->call_fd_kind = descriptor_kind(0, fd);
 	return class_of_kind(thread->call_fd_kind);
 }
 
@@ -135,24 +145,127 @@ static __always_inline __u32 class_of_sleep(struct slt_thread *thread)
 	return SLT_CLASS_BLOCKED_OTHER;
 }
 
-static __always_inline bool yields(const struct slt_thread *thread)
+/* The call that it is in, as its saved registers say: number + 1, arguments; 0: in none. */
+static __always_inline __u32 name_call(struct slt_thread *thread, struct task_struct *task)
 {
-	__u32 number = thread->call - 1;
-	struct slt_syscall_rule *rule = thread->call ? bpf_map_lookup_elem(&syscalls, &number) : 0;
+	__u64 args[4];
+	__s32 number = saved_call(task, args);
 
-	return rule && rule->wait == SLT_WAIT_YIELD;
+	if (number < 0)
+		return 0;
+	/* The arguments of the call that it goes on with are still here. */
+	if ((number == NR_RESTART || number == NR_RESTART_COMPAT) && thread->wait_call)
+		return thread->wait_call;
+	thread->call_args[0] = args[0];
+	thread->call_args[1] = args[1];
+	thread->call_args[2] = args[2];
+	thread->call_args[3] = args[3];
+	return number + 1;
 }
 
+static __always_inline bool yields(const struct slt_thread *thread, struct task_struct *prev)
+{
+	__u32 call = thread->call;
+	__u64 args[4];
+
+	if (!thread->calls_seen)
+		call = saved_call(prev, args) + 1;
+	return call == NR_SCHED_YIELD + 1 || call == NR_SCHED_YIELD_COMPAT + 1;
+}
+
+static __always_inline bool stalls_for_memory(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->in_memstall) && BPF_CORE_READ_BITFIELD_PROBED(task, in_memstall);
+}
+
+static __always_inline bool waits_for_io(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait);
+}
+
+/* Sleeps of these classes are never sleeps for a disk: one that is, is for the page of an argument. */
+static __always_inline bool never_does_io(__u32 class)
+{
+	switch (class) {
+	case SLT_CLASS_BLOCKED_LOCK:
+	case SLT_CLASS_BLOCKED_RUNTIME:
+	case SLT_CLASS_BLOCKED_NET:
+	case SLT_CLASS_BLOCKED_POLL:
+	case SLT_CLASS_BLOCKED_IPC:
+	case SLT_CLASS_BLOCKED_SLEEP:
+	case SLT_CLASS_BLOCKED_CHILD:
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Why it does not run from now on. `call`, where its calls are not traced, is the one that it sleeps in; 0 where it
+ * sleeps in none, or for a reason that has nothing to do with it.
+ */
 static __always_inline __u32 class_of_switch(struct slt_thread *thread, bool preempt, struct task_struct *prev,
 					     __u64 state)
 {
+	__u32 class;
+
+	if (!thread->calls_seen)
+		thread->call = 0;
 	if (stays_runnable(preempt, prev, state))
-		return !preempt && yields(thread) ? SLT_CLASS_RUNQUEUE_YIELDED : SLT_CLASS_RUNQUEUE_PREEMPTED;
+		return !preempt && yields(thread, prev) ? SLT_CLASS_RUNQUEUE_YIELDED : SLT_CLASS_RUNQUEUE_PREEMPTED;
+	if (BPF_CORE_READ(prev, flags) & PF_EXITING)
+		return SLT_CLASS_BLOCKED_OTHER;
 	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN))
 		return SLT_CLASS_STOPPED;
-	if (thread->call)
-		return class_of_sleep(thread);
-	return state & TASK_UNINTERRUPTIBLE ? SLT_CLASS_BLOCKED_PAGE_FAULT : SLT_CLASS_BLOCKED_OTHER;
+	if (stalls_for_memory(prev))
+		return SLT_CLASS_BLOCKED_MEMORY;
+	if (!thread->calls_seen) {
+		thread->call = name_call(thread, prev);
+		thread->call_fd_kind = SLT_FD_UNSEEN;
+	}
+	if (!thread->call)
+		return state & TASK_UNINTERRUPTIBLE ? SLT_CLASS_BLOCKED_PAGE_FAULT : SLT_CLASS_BLOCKED_OTHER;
+	class = class_of_sleep(thread);
+	if (!(state & TASK_UNINTERRUPTIBLE) || !never_does_io(class) || !waits_for_io(prev))
+		return class;
+	if (!thread->calls_seen)
+		thread->call = 0;
+	return SLT_CLASS_BLOCKED_PAGE_FAULT;
+}
+
+/* Whether each system call of the thread is to be recorded. */
+static __always_inline bool records_calls(const struct slt_thread *thread)
+{
+	__u32 process = thread->process;
+	struct slt_capture *capture = bpf_map_lookup_elem(&captures, &process);
+
+	return capture && capture->mode == SLT_CAPTURE_ALL;
+}
+
+/* A wait begins: named by the switch, unless its call was seen when it was entered. */
+static __always_inline void wait_begin(struct slt_thread *thread, __u64 now)
+{
+	thread->waiting = !thread->calls_seen && thread->call != 0;
+	if (!thread->waiting)
+		return;
+	thread->wait_call = thread->call;
+	thread->call_entered = now;
+	thread->call_blocked = 0;
+	thread->call_runqueue = 0;
+}
+
+/* It runs again, and the wait is kept. Not inline: most switches have none. */
+static __noinline int wait_end(__u32 slot, struct task_struct *task)
+{
+	struct slt_thread *thread = thread_at(slot);
+	struct call_end end = { .error = SLT_ERROR_WAIT, .task = task };
+
+	if (!thread)
+		return 0;
+	end.number = thread->call - 1;
+	end.duration = thread->call_blocked;
+	keep_call(thread, slot, &end);
+	thread->waiting = 0;
+	return 0;
 }
 
 static __always_inline void switch_out(struct slt_thread *thread, bool preempt, struct task_struct *prev,
@@ -166,14 +279,19 @@ static __always_inline void switch_out(struct slt_thread *thread, bool preempt, 
 	thread->seq++;
 	barrier();
 	thread_close_interval(thread, thread_class(thread), now);
+	if (thread->calls_seen && !records_calls(thread))
+		thread->calls_seen = 0;
 	thread->off_class = class_of_switch(thread, preempt, prev, state);
 	thread->state = SLT_THREAD_OFF_CPU;
+	wait_begin(thread, now);
 	barrier();
 	thread->seq++;
 }
 
-static __always_inline void switch_in(struct slt_thread *thread, __u64 now)
+/* Returns whether each of its system calls is to be recorded. */
+static __always_inline bool switch_in(struct slt_thread *thread, __u32 slot, struct task_struct *next, __u64 now)
 {
+	bool records = records_calls(thread);
 	__u32 class = thread_class(thread);
 	__u64 waited = since(now, thread->since);
 
@@ -190,9 +308,16 @@ static __always_inline void switch_in(struct slt_thread *thread, __u64 now)
 		thread->call_runqueue += waited;
 	else if (class < SLT_THREAD_CLASSES)
 		thread->call_blocked += waited; /* its wake-up was not seen: all of it counts as sleep */
+	if (thread->waiting)
+		wait_end(slot, next);
+	if (!records)
+		thread->calls_seen = 0;
+	if (!thread->calls_seen)
+		thread->call = 0;
 	thread->state = SLT_THREAD_ON_CPU;
 	barrier();
 	thread->seq++;
+	return records;
 }
 
 SEC("tp_btf/sched_switch")
@@ -220,9 +345,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	if (thread)
 		switch_out(thread, preempt, prev, switch_brings_state ? ctx[3] : task_state(prev), now);
 	thread = thread_at(after);
-	if (thread)
-		switch_in(thread, now);
-	*on_cpu = after;
+	*on_cpu = thread && switch_in(thread, after, next, now) ? after : 0;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * what is sent of it. A fast one costs what is here up to span_is_slow().
  */
 #define __VMLINUX_H__ 1
+#include "calls.h"
 #include "limits.h"
 #include "probes.h"
 #include "ring.h"
@@ -48,8 +49,10 @@ static __always_inline void span_prepare(struct slt_span_slot *span, __u32 slot,
 					 __u64 now)
 {
 	struct slt_record_span *record = &span->record;
+	__u32 process = thread->process;
+	struct slt_capture *capture = bpf_map_lookup_elem(&captures, &process);
 
-	span->process = thread->process;
+	span->process = process;
 	span->active = 0;
 	span->counted_by_parent = 0;
 	span->starter = thread_slot;
@@ -73,6 +76,8 @@ static __always_inline void span_prepare(struct slt_span_slot *span, __u32 slot,
 		record->child_account_ns[i] = 0;
 	}
 	record->flags = settings->attached_ns ? 0 : SLT_SPAN_UNATTACHED;
+	if (capture && capture->mode == SLT_CAPTURE_ALL)
+		record->flags |= capture->escalated ? SLT_SPAN_CAPTURE_ALL | SLT_SPAN_ESCALATED : SLT_SPAN_CAPTURE_ALL;
 	record->generation = settings->generation;
 	record->parts_sent = 0;
 	record->children = 0;
@@ -270,41 +275,22 @@ __noinline int span_is_slow(__u32 span_slot)
 __noinline int absorb_total(__u32 from_slot, __u32 index, __u32 into_slot)
 {
 	struct slt_part *from = part_at(from_slot), *into = part_at(into_slot);
-	struct slt_record_part *record;
-	struct slt_total *total;
-	__u32 hash;
+	struct slt_total *total, *sum;
 
 	if (!from || !into || index >= SLT_TOTALS_MAX)
 		return 0;
 	total = &from->record.totals[index];
-	record = &into->record;
-	hash = ((total->number | (__u32)total->error << 16) * 0x9e3779b1u) >> 26;
-	for (int probe = 0; probe < 8; probe++) {
-		__u32 place = (hash + probe) % SLT_TOTALS_INDEX, at = into->index[place];
-
-		if (at == 0) {
-			at = record->totals_used;
-			if (at >= SLT_TOTALS_MAX)
-				break;
-			into->index[place] = at + 1;
-			record->totals_used = at + 1;
-			record->totals[at] = *total;
-			return 0;
-		}
-		at--;
-		if (at >= SLT_TOTALS_MAX)
-			break;
-		if (record->totals[at].number == total->number && record->totals[at].error == total->error) {
-			record->totals[at].count += total->count;
-			record->totals[at].time_ns += total->time_ns;
-			record->totals[at].blocked_ns += total->blocked_ns;
-			if (total->max_ns > record->totals[at].max_ns)
-				record->totals[at].max_ns = total->max_ns;
-			return 0;
-		}
+	sum = part_total(into, total->number, total->error);
+	if (!sum) {
+		into->record.other_count += total->count;
+		into->record.other_ns += total->time_ns;
+		return 0;
 	}
-	record->other_count += total->count;
-	record->other_ns += total->time_ns;
+	sum->count += total->count;
+	sum->time_ns += total->time_ns;
+	sum->blocked_ns += total->blocked_ns;
+	if (total->max_ns > sum->max_ns)
+		sum->max_ns = total->max_ns;
 	return 0;
 }
 
@@ -524,11 +510,20 @@ __noinline int parts_free(__u32 span_slot)
 static __always_inline void note_conditions(struct slt_record_span *record, __u32 process_index)
 {
 	struct slt_runtime *runtime = bpf_map_lookup_elem(&runtimes, &process_index);
+	struct slt_capture *capture = bpf_map_lookup_elem(&captures, &process_index);
 	struct slt_control *settings = settings_now();
+	__u64 attached;
 
 	if (runtime && runtime->known_since_ns && runtime->known_since_ns <= record->started_ns)
 		record->flags |= SLT_SPAN_RUNTIME_KNOWN;
-	if (settings && (!settings->attached_ns || settings->attached_ns > record->started_ns))
+	if (capture && capture->since_ns > record->started_ns)
+		record->flags |= SLT_SPAN_CAPTURE_CHANGED;
+	if (!settings)
+		return;
+	attached = settings->attached_ns;
+	if (attached && (record->flags & SLT_SPAN_CAPTURE_ALL) && !(record->flags & SLT_SPAN_CAPTURE_CHANGED))
+		attached = settings->calls_attached_ns;
+	if (!attached || attached > record->started_ns)
 		record->flags |= SLT_SPAN_UNATTACHED;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a descriptor of the current task is. */
+/* What a descriptor of a task is; task NULL: of the current one. */
 #ifndef SLT_BPF_DESCRIPTOR_H
 #define SLT_BPF_DESCRIPTOR_H
 
@@ -25,12 +25,14 @@ enum {
 	SOCK_DGRAM = 2,
 };
 
-static __always_inline struct file *descriptor_file(__u32 fd)
+static __always_inline struct file *descriptor_file(struct task_struct *task, __u32 fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file **array, *file = 0;
+	struct fdtable *table;
 
+	if (!task)
+		task = (struct task_struct *)bpf_get_current_task();
+	table = BPF_CORE_READ(task, files, fdt);
 	if (!table || fd >= BPF_CORE_READ(table, max_fds))
 		return 0;
 	array = BPF_CORE_READ(table, fd);
@@ -113,17 +115,17 @@ static __always_inline __u32 file_kind(struct file *file)
 	return anonymous_kind(file);
 }
 
-static __always_inline __u32 descriptor_kind(__u32 fd)
+static __always_inline __u32 descriptor_kind(struct task_struct *task, __u32 fd)
 {
-	struct file *file = descriptor_file(fd);
+	struct file *file = descriptor_file(task, fd);
 
 	return file ? file_kind(file) : SLT_FD_BAD;
 }
 
 /* Fills the fd_* members of a call, and the peer of a TCP or UDP socket. */
-static __always_inline void descriptor_describe(struct slt_call *call, __u32 fd)
+static __always_inline void descriptor_describe(struct task_struct *task, struct slt_call *call, __u32 fd)
 {
-	struct file *file = descriptor_file(fd);
+	struct file *file = descriptor_file(task, fd);
 	struct sock *sk;
 	__u16 family;
 

@@ -55,7 +55,7 @@ struct bpf_raw_tracepoint_args {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	long unsigned int r10, r9, r8, dx, si, di, orig_ax, ax;
+	long unsigned int r10, r9, r8, bx, cx, dx, si, di, orig_ax, ax;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -63,6 +63,8 @@ struct user_pt_regs {
 };
 struct pt_regs {
 	__u64 regs[31];
+	__u64 orig_x0;
+	__s32 syscallno;
 };
 #else
 #error "no register layout for this architecture"
@@ -153,8 +155,17 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct thread_info {
+	__u32 status; /* x86: TS_COMPAT while in a system call of the 32-bit table */
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int __state; /* from 5.14 */
+	unsigned int flags;
+	void *stack;
+	unsigned in_memstall : 1; /* with CONFIG_PSI */
+	unsigned in_iowait : 1;
 	int pid;
 	int tgid;
 	int on_rq;

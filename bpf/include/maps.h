@@ -19,7 +19,7 @@
 #define SLT_MAP extern
 #endif
 
-/* Slot + 1 of the tracked thread that runs on this CPU; 0: not tracked. The first load of every program. */
+/* Slot + 1 of the thread that runs on this CPU, if each of its system calls is recorded; else 0. Their programs' first load. */
 SLT_MAP struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -136,6 +136,14 @@ SLT_MAP struct {
 	__type(key, struct slt_operation);
 	__type(value, struct slt_threshold);
 } thresholds SEC(".maps");
+
+/* What is recorded of each process, by its slot. */
+SLT_MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slt_capture);
+} captures SEC(".maps");
 
 /* The runtimes' own futex words: by process slot, for sched_switch reads it. Zero: not known. */
 SLT_MAP struct {

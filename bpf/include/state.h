@@ -13,8 +13,8 @@
  * keep in `seen` how much of it has been handed to parts.
  *
  * Part: what one thread did for one span. Written by the owner only: the account
- * by its probes at each change of context, the calls by its system-call exits
- * while it is the thread's current part. Whoever ends the span, and nobody else,
+ * by its probes at each change of context, the calls by its system-call exits, the waits by its
+ * switches in, while it is the thread's current part. Whoever ends the span, and nobody else,
  * frees them; a thread that still has one as its current part finds that it is
  * not the owner any more, and lets go of it.
  *
@@ -45,12 +45,16 @@ struct slt_thread {
 	__u32 seq;
 	__u8 state;
 	__u8 off_class;
-	__u16 call;    /* number + 1 of the system call that it is in; 0: in none */
+	__u16 call;    /* number + 1 of the system call that it is in; 0: in none, or not known */
+	__u16 wait_call; /* the call that it slept in last, as `call`: restart_syscall(2) goes on with it */
+	__u8 calls_seen; /* each of its system calls is seen, so that `call` is known at all times */
+	__u8 waiting;  /* it sleeps in `call`, which the switch has named */
 	__u32 lost;    /* switches that were not seen */
 	__u32 call_fd; /* the descriptor that the call slept on … */
 	__u32 call_fd_kind; /* … and its kind; SLT_FD_UNSEEN: it did not sleep on one */
 	__u64 since;   /* start of the open interval */
-	__u64 call_entered;
+	__u64 epoch;   /* slt_control.attached_ns when it was last known to run */
+	__u64 call_entered; /* waiting: when it fell asleep */
 	__u64 call_blocked;
 	__u64 call_runqueue;
 	__u64 call_args[4];

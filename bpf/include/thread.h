@@ -38,6 +38,8 @@ static __always_inline __u32 thread_class(const struct slt_thread *thread)
 		return SLT_CLASS_RUNQUEUE_WOKEN;
 	if (thread->state == SLT_THREAD_OFF_CPU)
 		return thread->off_class;
+	if (!thread->calls_seen)
+		return SLT_CLASS_ON_CPU_ANY;
 	return thread->call ? SLT_CLASS_ON_CPU_KERNEL : SLT_CLASS_ON_CPU_USER;
 }
 

@@ -7,12 +7,12 @@
  */
 import { z } from 'zod';
 import {
-  absent,
   duration,
   httpUrl,
   integer,
   listOf,
   oneOf,
+  saying,
   secretPairs,
   size,
   switchedOff,
@@ -22,18 +22,36 @@ import {
 
 const MIB = 2 ** 20;
 
-const rule = z.strictObject({
-  service: text('a glob for the name of a service, such as checkout or batch-*')
-    .optional()
-    .describe(
-      'Glob for the service name: `*` stands for any characters, `?` for one. Left out: every service.',
-    ),
-  operation: text('a glob for the name of an operation, such as POST /orders*')
-    .optional()
-    .describe('Glob for the name that the span has at its end. Left out: every operation.'),
-  threshold: duration().describe('Threshold of the spans that match.'),
-  capture: absent().describe('Capture of the spans that match. Not built yet.'),
-});
+const CAPTURES = ['all', 'blocking', 'escalate'] as const;
+
+const rule = z
+  .strictObject({
+    service: text('a glob for the name of a service, such as checkout or batch-*')
+      .optional()
+      .describe(
+        'Glob for the service name: `*` stands for any characters, `?` for one. Left out: every service.',
+      ),
+    operation: text('a glob for the name of an operation, such as POST /orders*')
+      .optional()
+      .describe('Glob for the name that the span has at its end. Left out: every operation.'),
+    threshold: duration()
+      .optional()
+      .describe('Threshold of the spans that match. Left out: a later rule says.'),
+    capture: oneOf(CAPTURES)
+      .optional()
+      .describe(
+        'Capture of the service, for all of its operations: a thread cannot tell which one it will work for. Left out: a later rule says.',
+      ),
+  })
+  .superRefine(({ operation, threshold, capture }, context) => {
+    if (threshold === undefined && capture === undefined)
+      context.addIssue(saying('a rule sets a threshold, such as 20ms, or a capture, or both'));
+    if (capture !== undefined && operation !== undefined)
+      context.addIssue({
+        ...saying('the capture is that of a whole service: give it in a rule without operation'),
+        path: ['capture'],
+      });
+  });
 
 const subspans = z.strictObject({
   slowest: integer(1, 16).prefault(16).describe('Kept single calls of a span: this many of the slowest.'),
@@ -90,11 +108,22 @@ export const configSchema = z
       .describe(
         'How the kernel is observed: eBPF, or what works here. kmod (kernel modules) is not built yet.',
       ),
-    capture: oneOf(['all'], ['blocking', 'escalate'])
+    capture: oneOf(CAPTURES)
       .prefault('all')
       .describe(
-        'all: every chosen system call of a span is recorded. blocking and escalate are not built yet.',
+        'all: every chosen system call of a span is recorded; while a process takes part, every system call of every process on the host is slower (docs/cost.md). blocking: only sleeps in system calls, named by the call, at no cost to system calls. escalate: blocking, and all for a service while it is slow.',
       ),
+    escalate: z
+      .strictObject({
+        slow_spans: integer(1, 1000)
+          .prefault(3)
+          .describe('With capture `escalate`: after so many slow spans of one operation of a service …'),
+        window: duration().prefault('1m').describe('… within this time …'),
+        duration: duration()
+          .prefault('1m')
+          .describe('… each system call of that service is recorded for so long. Then it begins anew.'),
+      })
+      .prefault({}),
     threshold: duration()
       .prefault('50ms')
       .describe(

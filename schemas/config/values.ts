@@ -81,20 +81,17 @@ export function oneOf<const Value extends string>(values: readonly Value[], late
     });
 }
 
+/** An issue whose message is for the user as it stands, not in the words of the key's kind. */
+export function saying(message: string) {
+  return { code: 'custom', message, params: { said: true } } as const;
+}
+
 /** A key whose part is not built: only what switches it off is accepted. */
 export function switchedOff<const Off extends 'off' | false>(off: Off) {
   return z
     .literal(['off', false], { error: () => notBuilt('this key can only be off') })
     .transform(() => off)
     .register(valueKinds, { expected: 'off', environment: 'switch' });
-}
-
-/** A key that may not be given at all as long as its part is not built. */
-export function absent() {
-  return z
-    .never({ error: () => notBuilt('leave this key out') })
-    .optional()
-    .register(valueKinds, { expected: 'no value', environment: 'text' });
 }
 
 export function text(expected: string) {

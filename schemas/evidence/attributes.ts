@@ -128,16 +128,29 @@ export const spanAttributes = {
     meaning: 'who worked for it, longest first, as "4711 worker-3: 12345 µs", children left out',
     absent: 'no thread did',
   },
+  captureMode: {
+    name: 'slt.capture.mode',
+    type: 'string',
+    meaning: 'what was recorded of its system calls: one of the list below',
+  },
+  escalated: {
+    name: 'slt.capture.escalated',
+    type: 'boolean',
+    meaning: 'true: `all` for a while, because the service had been slow in `blocking`',
+    absent: 'the capture is the configured one',
+  },
   callCount: {
     name: 'slt.syscalls.count',
     type: 'int',
     meaning:
       'recorded system calls, exact; those of fast children included where the thread that ended the child had worked for this span',
+    absent: 'the capture was `blocking` all the time',
   },
   callsKept: {
     name: 'slt.syscalls.kept',
     type: 'int',
     meaning: 'how many of them are sub-spans; the others are in the totals only',
+    absent: 'as `slt.syscalls.count`',
   },
   totalCount: {
     name: 'slt.syscall_total.<call>.count',
@@ -171,6 +184,52 @@ export const spanAttributes = {
     type: 'string[]',
     meaning: 'failed calls by errno, most frequent first, as "EAGAIN=3"',
     absent: 'none failed, or as its count',
+  },
+  waitCount: {
+    name: 'slt.waits.count',
+    type: 'int',
+    meaning:
+      'sleeps in system calls, exact; a call may sleep more than once or not at all. Those of fast children as in `slt.syscalls.count`',
+    absent: 'the capture was `all` all the time',
+  },
+  waitsKept: {
+    name: 'slt.waits.kept',
+    type: 'int',
+    meaning: 'how many of them are sub-spans; the others are in the totals only',
+    absent: 'as `slt.waits.count`',
+  },
+  waitTotalCount: {
+    name: 'slt.wait.<call>.count',
+    type: 'int',
+    meaning: `sleeps in calls of this name; of the ${MAX_CALL_TOTALS} names with the most time`,
+    absent: 'no such wait was recorded, or it is in the rest',
+  },
+  waitTotalTime: {
+    name: 'slt.wait.<call>.time_us',
+    type: 'int',
+    unit: 'µs',
+    meaning: 'time asleep, from the switch to the wake-up, summed over threads',
+    absent: 'as its count',
+  },
+  waitTotalMax: {
+    name: 'slt.wait.<call>.max_us',
+    type: 'int',
+    unit: 'µs',
+    meaning: 'the longest of them',
+    absent: 'as its count',
+  },
+  waitRestCount: {
+    name: 'slt.wait_rest.count',
+    type: 'int',
+    meaning: 'waits that are in no total of their own',
+    absent: 'there are none',
+  },
+  waitRestTime: {
+    name: 'slt.wait_rest.time_us',
+    type: 'int',
+    unit: 'µs',
+    meaning: 'their time',
+    absent: 'there are none',
   },
   restCount: {
     name: 'slt.syscall_rest.count',

@@ -6,6 +6,13 @@ const notAsked = '`data.arguments` is `none`';
 /** Of the sub-span of one system call, which has the call's name. */
 export const callAttributes = {
   number: { name: 'slt.syscall.number', type: 'int', meaning: 'its number on x86-64' },
+  wait: {
+    name: 'slt.syscall.wait',
+    type: 'boolean',
+    meaning:
+      'true: not the whole call but one sleep in it, from the switch to the wake-up; nothing is known of its result',
+    absent: 'it is a call from its entry to its exit',
+  },
   duration: {
     name: 'slt.syscall.duration_us',
     type: 'int',
@@ -16,13 +23,13 @@ export const callAttributes = {
     name: 'slt.syscall.result',
     type: 'int',
     meaning: 'what it returned',
-    absent: 'it failed, or it returns an address',
+    absent: 'it failed, it returns an address, or it is a wait',
   },
   errno: {
     name: 'slt.syscall.errno',
     type: 'string',
     meaning: 'the errno of a failed call by name. ERESTART*: a signal interrupted it',
-    absent: 'it did not fail',
+    absent: 'it did not fail, or it is a wait',
   },
   blocked: {
     name: 'slt.syscall.blocked_us',
@@ -34,7 +41,7 @@ export const callAttributes = {
     name: 'slt.syscall.runqueue_us',
     type: 'int',
     unit: 'µs',
-    meaning: 'how much of it the thread waited for a CPU',
+    meaning: 'how much of it, after a wait how long from the wake-up on, the thread waited for a CPU',
   },
   descriptorNumber: {
     name: 'slt.syscall.descriptor.number',
@@ -72,7 +79,7 @@ export const callAttributes = {
     type: 'int',
     unit: 'By',
     meaning: 'how much of it was done',
-    absent: `it failed, does not say, or ${notAsked}`,
+    absent: `it failed, does not say, is a wait, or ${notAsked}`,
   },
   timeout: {
     name: 'slt.syscall.timeout_us',

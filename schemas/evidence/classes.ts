@@ -11,6 +11,10 @@ export interface ClassDeclaration {
 export const threadClasses = {
   ON_CPU_USER: { name: 'on_cpu.user', meaning: 'runs, outside a system call' },
   ON_CPU_KERNEL: { name: 'on_cpu.kernel', meaning: 'runs, inside a system call' },
+  ON_CPU_ANY: {
+    name: 'on_cpu.any',
+    meaning: 'runs, inside a system call or outside: not told apart while only waits are captured',
+  },
   RUNQUEUE_PREEMPTED: {
     name: 'runqueue.preempted',
     meaning: 'could run but waits for a CPU, after another task was given its own',
@@ -36,7 +40,11 @@ export const threadClasses = {
   BLOCKED_CHILD: { name: 'blocked.child', meaning: 'sleeps until a child process changes state' },
   BLOCKED_PAGE_FAULT: {
     name: 'blocked.page_fault',
-    meaning: 'sleeps in a page fault, outside a system call',
+    meaning: 'sleeps in a page fault, outside a system call or for an argument of one',
+  },
+  BLOCKED_MEMORY: {
+    name: 'blocked.memory',
+    meaning: 'sleeps for want of free memory: in reclaim, or held back by its cgroup',
   },
   BLOCKED_OTHER: {
     name: 'blocked.other',

@@ -16,13 +16,14 @@ export const causeTypes = {
   sleep: { words: 'sleeping', meaning: '`blocked.sleep`' },
   child_process: { words: 'waiting for a child process', meaning: '`blocked.child`' },
   page_fault: { words: 'waiting for memory pages', meaning: '`blocked.page_fault`' },
+  memory: { words: 'waiting for free memory', meaning: '`blocked.memory`' },
   blocked: { words: 'asleep in the kernel', meaning: '`blocked.other`' },
   stopped: { words: 'stopped, traced or frozen', meaning: '`stopped`' },
   runqueue: {
     words: 'ready to run, but waiting for a CPU',
     meaning: '`runqueue.preempted` + `runqueue.woken` + `runqueue.yielded`',
   },
-  on_cpu: { words: 'on the CPU', meaning: '`on_cpu.user` + `on_cpu.kernel`' },
+  on_cpu: { words: 'on the CPU', meaning: '`on_cpu.user` + `on_cpu.kernel` + `on_cpu.any`' },
   syscalls: {
     words: 'in system calls',
     meaning:
@@ -76,6 +77,13 @@ export const states = {
   ended: 'it ended',
   process_died: 'its process ended first; the evidence reaches to that moment',
   abandoned: 'it was still open when the agent gave it up; the evidence reaches to that moment',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** slt.capture.mode. */
+export const captureModes = {
+  all: 'each system call, from its entry to its exit',
+  blocking: 'waits: each sleep in a system call, named by the call; calls that do not sleep are on-CPU time',
+  mixed: 'the one for a part of the span, the other for the rest',
 } as const satisfies Readonly<Record<string, string>>;
 
 /** slt.resource_source. */

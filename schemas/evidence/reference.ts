@@ -2,7 +2,15 @@
 import { events, MAX_ATTRIBUTE_BYTES, spanAttributes, type AttributeDeclaration } from './attributes.js';
 import { callAttributes } from './call-attributes.js';
 import { awaitingClasses, threadClasses, unaccounted, type ClassDeclaration } from './classes.js';
-import { causeTypes, descriptorKinds, gaps, resourceSources, spanKinds, states } from './lists.js';
+import {
+  captureModes,
+  causeTypes,
+  descriptorKinds,
+  gaps,
+  resourceSources,
+  spanKinds,
+  states,
+} from './lists.js';
 
 type Row = readonly string[];
 
@@ -97,6 +105,12 @@ ${table(
   ['Type', 'In words', 'Time'],
   Object.entries(causeTypes).map(([name, { words, meaning }]) => [code(name), words, meaning]),
 )}
+
+## Captures
+
+What a record is. A wait is not a call: a call may sleep several times, and one that does not sleep makes none.
+
+${table(['Capture', 'Recorded'], meaningRows(captureModes))}
 
 ## Gaps
 

@@ -20,6 +20,7 @@ typedef __u64 slt_count;
 enum slt_class {
 	SLT_CLASS_ON_CPU_USER,
 	SLT_CLASS_ON_CPU_KERNEL, /* inside a system call */
+	SLT_CLASS_ON_CPU_ANY,    /* inside or outside: its system calls are not traced */
 	SLT_CLASS_RUNQUEUE_PREEMPTED,
 	SLT_CLASS_RUNQUEUE_WOKEN,
 	SLT_CLASS_RUNQUEUE_YIELDED,
@@ -32,6 +33,7 @@ enum slt_class {
 	SLT_CLASS_BLOCKED_SLEEP,
 	SLT_CLASS_BLOCKED_CHILD,
 	SLT_CLASS_BLOCKED_PAGE_FAULT,
+	SLT_CLASS_BLOCKED_MEMORY, /* in reclaim, or another stall for want of memory */
 	SLT_CLASS_BLOCKED_OTHER,
 	SLT_CLASS_STOPPED, /* stopped, traced or frozen */
 	SLT_THREAD_CLASSES,
@@ -41,6 +43,12 @@ enum slt_class {
 	SLT_CLASS_AWAITING_IDLE,                           /* that thread waited in its event loop */
 	SLT_CLASS_AWAITING_OTHER,                          /* another thread resumed it */
 	SLT_CLASSES,
+};
+
+/* What is recorded of the system calls of a process. */
+enum slt_capture_mode {
+	SLT_CAPTURE_BLOCKING, /* those that sleep, named at the switch: a record is a wait */
+	SLT_CAPTURE_ALL,      /* each, from its entry to its exit */
 };
 
 /* How the class of a sleep inside a system call is found. In the low bits of slt_syscall_rule.wait. */

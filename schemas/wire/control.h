@@ -10,7 +10,12 @@
 #include "account.h"
 #include "probe.h"
 
-#define SLT_SYSCALLS_MAX 512 /* x86-64 numbers fit; what does not is not recorded */
+/*
+ * Numbers of system calls: those of the 64-bit table from 0, those of the 32-bit
+ * table (int 0x80 on x86) from SLT_SYSCALLS_COMPAT. What does not fit is not recorded.
+ */
+#define SLT_SYSCALLS_COMPAT 512
+#define SLT_SYSCALLS_MAX 1024
 
 /* Element 0 of the map `control`. May change at any time. */
 struct slt_control {
@@ -22,14 +27,16 @@ struct slt_control {
 	__u32 spans_per_second_user;
 	__u32 spans_open_process;
 	__u32 spans_open_user;
-	__u32 reserved;
+	__u32 capture; /* enum slt_capture_mode, of a process that user space has not judged yet */
 	__u64 bytes_per_second_process; /* of the ring */
 	__u64 bytes_per_second_user;
 	/* The lowest threshold of any rule: of a process that has none of its own yet. */
 	__u64 threshold_ns;
 	__u64 threshold_before_ns; /* … one generation earlier */
-	/* When the tracepoints were attached; 0: they are not. */
+	/* When the tracepoints of scheduling were attached; 0: they are not. */
 	__u64 attached_ns;
+	/* … and those of system calls. */
+	__u64 calls_attached_ns;
 	/* A call that took this long has its descriptor looked at. */
 	__u64 detail_ns;
 };
@@ -67,6 +74,16 @@ struct slt_span_key {
 	__u64 process_start_ns;
 	__u32 tgid;
 	__u32 reserved;
+};
+
+/*
+ * Element of the map `captures`, by process slot. Set by the first probe hit from
+ * slt_control.capture, by user space from then on.
+ */
+struct slt_capture {
+	__u32 mode; /* enum slt_capture_mode */
+	__u32 escalated; /* not 0: `all` for a while, because it was slow */
+	__u64 since_ns;
 };
 
 /*

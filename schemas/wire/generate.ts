@@ -36,6 +36,7 @@ const written = new Set([
   'slt_syscall_rule',
   'slt_span_key',
   'slt_runtime',
+  'slt_capture',
 ]);
 
 /** What is cut off an enumerator's name; the rest of the enum's name tells it. */
@@ -43,6 +44,7 @@ const prefixes: Record<string, string[]> = {
   slt_record_type: ['SLT_RECORD_'],
   slt_class: ['SLT_CLASS_', 'SLT_'],
   slt_wait: ['SLT_WAIT_'],
+  slt_capture_mode: ['SLT_CAPTURE_'],
   slt_fd_kind: ['SLT_FD_'],
   slt_calls_order: ['SLT_CALLS_'],
   slt_call_flag: ['SLT_CALL_'],

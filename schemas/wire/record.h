@@ -61,10 +61,12 @@ struct slt_record_resource {
 #define SLT_TOTALS_INDEX 64 /* a power of two, above SLT_TOTALS_MAX */
 #define SLT_CALLS_MAX 16
 
-/* All calls with one number and one errno. */
+#define SLT_ERROR_WAIT 0xffff /* in the place of an errno: a wait, of which no result is known */
+
+/* All calls with one number and one errno, or all waits in calls with one number. */
 struct slt_total {
 	__u16 number;
-	__u16 error; /* errno; 0: success */
+	__u16 error; /* errno; 0: success; SLT_ERROR_WAIT */
 	__u32 count;
 	slt_duration_ns time_ns;
 	slt_duration_ns max_ns;
@@ -74,9 +76,10 @@ struct slt_total {
 /* slt_call.flags */
 enum slt_call_flag {
 	SLT_CALL_DETAIL = 0x01, /* fd_* below were read: the call was slow or slept */
+	SLT_CALL_WAIT = 0x02, /* one sleep in a call, from the switch to the wake-up: its result is not known */
 };
 
-/* One system call. */
+/* One system call, or one wait in one. */
 struct slt_call {
 	__u64 start_ns;
 	slt_duration_ns duration_ns;
@@ -111,7 +114,7 @@ struct slt_record_part {
 	__u64 joined_ns;
 	__u64 left_ns;
 	slt_duration_ns account_ns[SLT_THREAD_CLASSES];
-	slt_count calls;        /* recorded calls, exact */
+	slt_count calls;        /* recorded calls and waits, exact */
 	slt_duration_ns other_ns;     /* time of those that found no room in totals */
 	__u32 other_count;
 	__u32 totals_used;
@@ -142,6 +145,9 @@ enum slt_record_span_flag {
 	SLT_SPAN_RUNTIME_KNOWN = 0x20, /* the runtime's own futex words were known from start to end */
 	SLT_SPAN_ABANDONED = 0x40, /* given up by the agent: open for too long */
 	SLT_SPAN_RULE_UNKNOWN = 0x80, /* the kernel had no threshold for the name: user space decides */
+	SLT_SPAN_CAPTURE_ALL = 0x1000, /* at its start each system call of the process was recorded, else waits only */
+	SLT_SPAN_CAPTURE_CHANGED = 0x2000, /* … and that changed before its end */
+	SLT_SPAN_ESCALATED = 0x4000, /* each was recorded because the service had been slow */
 };
 
 struct slt_record_span {

@@ -10,6 +10,7 @@ import {
   RECORD_PROCESS_SIZE,
   RECORD_RESOURCE_SIZE,
   RECORD_SPAN_SIZE,
+  RecordSpanFlag,
   RecordType,
   TOTAL_SIZE,
   type Call,
@@ -84,9 +85,9 @@ export function partRecord({ totals = [], ...part }: PartValues): Uint8Array {
     view.setUint32(20, part.flags ?? 0, true);
     view.setBigUint64(24, part.joinedNs ?? 0n, true);
     setTimes(view, 40, part.accountNs ?? []);
-    setTimes(view, 168, [part.calls ?? 0, part.otherNs ?? 0]);
-    view.setUint32(184, part.otherCount ?? 0, true);
-    view.setUint32(188, totals.length, true);
+    setTimes(view, 184, [part.calls ?? 0, part.otherNs ?? 0]);
+    view.setUint32(200, part.otherCount ?? 0, true);
+    view.setUint32(204, totals.length, true);
     totals.forEach(({ number, error, count, timeNs, maxNs, blockedNs }, i) => {
       const at = RECORD_PART_TOTALS.offset + i * TOTAL_SIZE;
       view.setUint16(at, number, true);
@@ -170,22 +171,22 @@ export function spanRecord(span: SpanValues): Uint8Array {
     view.setBigUint64(48, span.endedNs ?? 0n, true);
     setTimes(view, 56, [span.thresholdNs ?? 0, span.activeNs ?? 0]);
     setTimes(view, 72, span.accountNs ?? []);
-    setTimes(view, 224, span.childAccountNs ?? []);
-    view.setUint32(376, span.flags ?? 0, true);
-    view.setUint32(380, span.generation ?? 0, true);
-    view.setUint32(384, span.partsSent ?? 0, true);
-    view.setUint32(388, span.children ?? 0, true);
-    view.setUint8(392, 1);
-    view.setUint8(393, span.kind ?? 0);
-    view.setUint8(394, span.spanFlags ?? 0);
-    view.setUint8(395, name.length);
-    view.setUint32(396, span.resource ?? 0, true);
-    if (span.traceId !== undefined) setBytes(view, 400, span.traceId);
-    if (span.spanId !== undefined) setBytes(view, 416, span.spanId);
-    if (span.parentSpanId !== undefined) setBytes(view, 424, span.parentSpanId);
-    view.setBigUint64(432, span.startUnixNs ?? 0n, true);
-    view.setBigUint64(440, span.endUnixNs ?? 0n, true);
-    setBytes(view, 448, name);
+    setTimes(view, 240, span.childAccountNs ?? []);
+    view.setUint32(408, span.flags ?? RecordSpanFlag.CAPTURE_ALL, true);
+    view.setUint32(412, span.generation ?? 0, true);
+    view.setUint32(416, span.partsSent ?? 0, true);
+    view.setUint32(420, span.children ?? 0, true);
+    view.setUint8(424, 1);
+    view.setUint8(425, span.kind ?? 0);
+    view.setUint8(426, span.spanFlags ?? 0);
+    view.setUint8(427, name.length);
+    view.setUint32(428, span.resource ?? 0, true);
+    if (span.traceId !== undefined) setBytes(view, 432, span.traceId);
+    if (span.spanId !== undefined) setBytes(view, 448, span.spanId);
+    if (span.parentSpanId !== undefined) setBytes(view, 456, span.parentSpanId);
+    view.setBigUint64(464, span.startUnixNs ?? 0n, true);
+    view.setBigUint64(472, span.endUnixNs ?? 0n, true);
+    setBytes(view, 480, name);
   });
 }
 

@@ -19,10 +19,13 @@ const u16 = fc.nat({ max: 0xffff });
 const u32 = fc.nat({ max: 0xffff_ffff });
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 
+/** SLT_ERROR_WAIT */
+export const ERROR_WAIT = 0xffff;
+
 export const total: fc.Arbitrary<Total> = fc.record(
   {
     number: fc.nat({ max: 511 }),
-    error: fc.oneof(fc.constant(0), fc.nat({ max: 133 })),
+    error: fc.oneof(fc.constant(0), fc.nat({ max: 133 }), fc.constant(ERROR_WAIT)),
     count: fc.nat({ max: 2 ** 20 }),
     timeNs: ns,
     maxNs: ns,
@@ -38,7 +41,7 @@ const call: fc.Arbitrary<Call> = fc.record(
     result: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
     args: fc.array(u64, { minLength: 4, maxLength: 4 }),
     number: u16,
-    flags: fc.constantFrom(0, 1),
+    flags: fc.constantFrom(0, 1, 2, 3),
     fdKind: fc.nat({ max: 16 }),
     fd: u32,
     blockedUs: u32,

@@ -80,7 +80,9 @@ describe('the assembler', () => {
         ]);
         const [evidence] = spans;
         assert.ok(evidence !== undefined);
-        const told = own.flatMap(({ totals = [] }) => totals);
+        const all = own.flatMap(({ totals = [] }) => totals);
+        const told = all.filter(({ error }) => error !== arbitrary.ERROR_WAIT);
+        const waits = all.filter(({ error }) => error === arbitrary.ERROR_WAIT);
         for (const { number, count, timeNs, blockedNs, maxNs, errors } of evidence.totals) {
           const same = told.filter((total) => total.number === number);
           assert.equal(count, addUp(same.map((total) => total.count)));
@@ -95,7 +97,15 @@ describe('the assembler', () => {
           }
         }
         assert.equal(evidence.totals.length, new Set(told.map(({ number }) => number)).size);
-        assert.equal(evidence.callCount, addUp(own.map(({ calls = 0 }) => calls)));
+        for (const { number, count, timeNs, maxNs } of evidence.waits) {
+          const same = waits.filter((total) => total.number === number);
+          assert.equal(count, addUp(same.map((total) => total.count)));
+          assert.equal(timeNs, addUp(same.map((total) => total.timeNs)));
+          assert.equal(maxNs, Math.max(...same.map((total) => total.maxNs)));
+        }
+        assert.equal(evidence.waits.length, new Set(waits.map(({ number }) => number)).size);
+        assert.equal(evidence.waitCount, addUp(waits.map(({ count }) => count)));
+        assert.equal(evidence.callCount + evidence.waitCount, addUp(own.map(({ calls = 0 }) => calls)));
         assert.deepEqual(
           evidence.threads.map(({ accountNs }) => accountNs),
           own.map(({ accountNs }) => accountNs),

@@ -62,6 +62,7 @@ describe('the annotation of a span', () => {
       'slt.threshold_us': 50_000,
       'slt.complete': true,
       'slt.resource_source': 'provider',
+      'slt.capture.mode': 'all',
       'slt.child_spans': 2,
       'thread.id': 100,
       'thread.name': 'MainThread',

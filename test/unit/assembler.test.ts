@@ -249,7 +249,7 @@ describe('the assembler', () => {
     ofTheFuture[2] = 9;
     const cut = spanRecord({ serial: 2n }).subarray(0, 100);
     const tooMany = partRecord({ serial: 3n, tid: 1 });
-    tooMany[188] = 40;
+    tooMany[204] = 40;
     take(ofTheFuture, cut, tooMany, spanRecord({ serial: 4n }));
     assert.deepEqual(
       [...assembler.stats().malformed],

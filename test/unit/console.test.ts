@@ -97,7 +97,7 @@ describe('the console', () => {
     const line = printed(slowSpan(), { json: true, colour: true });
     assert.equal(line.indexOf('\n'), line.length - 1);
     const object = JSON.parse(line) as Record<string, unknown>;
-    const { totals, calls, attributes, ...rest } = object;
+    const { totals, waits, calls, attributes, ...rest } = object;
     assert.deepEqual(rest, {
       trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
       span_id: '00f067aa0ba902b7',
@@ -110,6 +110,7 @@ describe('the console', () => {
       wall_ms: 212.4,
       state: 'ended',
       shared: false,
+      capture: { mode: 'all', escalated: false },
       cause: {
         type: 'lock',
         share_percent: 86,
@@ -136,6 +137,7 @@ describe('the console', () => {
       thread_time: {},
       gaps: [],
     });
+    assert.deepEqual(waits, { calls: [], other: { count: 0, time_us: 0 } });
     assert.deepEqual((totals as { calls: unknown[] }).calls[1], {
       name: 'read',
       count: 5000,

@@ -29,6 +29,7 @@ export function call(name: string, afterNs: number, lengthNs: number): Annotated
   const startUnixNs = START_NS + BigInt(afterNs);
   return {
     name,
+    wait: false,
     startUnixNs,
     endUnixNs: startUnixNs + BigInt(lengthNs),
     attributes: { 'slt.syscall.result': 0, 'slt.syscall.flags': ['O_RDONLY', 'O_CLOEXEC'] },
@@ -82,6 +83,11 @@ export function annotated({
         totals: [],
         callCount: calls.length,
         otherCalls: { count: 0, timeNs: 0 },
+        waits: [],
+        waitCount: 0,
+        otherWaits: { count: 0, timeNs: 0 },
+        capture: 'all',
+        escalated: false,
         calls: [],
         shared: false,
         runtimeKnown: false,

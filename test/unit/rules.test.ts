@@ -31,7 +31,7 @@ function ruleOf(config: Config, call: string): { recorded: boolean; takesFd: boo
 
 describe('the rules that the kernel side gets', () => {
   it('hold an element for each number that it can have', () => {
-    assert.equal(syscallRules(configured()).byteLength, 512 * SYSCALL_RULE_SIZE);
+    assert.equal(syscallRules(configured()).byteLength, 1024 * SYSCALL_RULE_SIZE);
   });
 
   it('record every call unless the user chooses', () => {
@@ -76,7 +76,7 @@ describe('the rules that the kernel side gets', () => {
 
   it('leave something for others of the slots, and switch filters on where there are any', () => {
     const sizes = mapSizes(64 * 2 ** 20, 32_768, 512, { thread: 360, part: 5200, span: 840, process: 112 });
-    const state = { generation: 7, attachedNs: 5n, thresholdBeforeNs: 3n };
+    const state = { generation: 7, attachedNs: 5n, callsAttachedNs: 6n, thresholdBeforeNs: 3n };
     const block = controlBlock(configured({ limits: { spans_per_second: 100 } }), sizes, state);
     assert.ok(block.spansOpenProcess < block.spansOpenUser && block.spansOpenUser < sizes.spans);
     assert.equal(block.spansPerSecondProcess, 100);

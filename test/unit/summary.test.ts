@@ -20,6 +20,7 @@ function countingBackend(counts: Readonly<Record<string, bigint>>): Backend {
     reload: () => undefined,
     setThreshold: () => undefined,
     setRuntimeWords: () => undefined,
+    setCapture: () => undefined,
     counters: () => new Map(Object.entries(counts)),
     stop: () => Promise.resolve(),
   };

@@ -21,12 +21,13 @@ export function annotate(resolved: ResolvedSpan, settings: AnnotateSettings): An
   const account = accountOf(resolved.evidence);
   const cause = findCause(resolved, account);
   const calls = annotateCalls(resolved, interval, settings);
+  const waits = calls.filter(({ wait }) => wait).length;
   return {
     source: resolved,
     ...interval,
     account,
     cause,
-    attributes: spanAttributesOf(resolved, rounded(account), cause, calls.length),
+    attributes: spanAttributesOf(resolved, rounded(account), cause, { calls: calls.length - waits, waits }),
     calls,
   };
 }

@@ -22,6 +22,8 @@ export interface Cause {
 export interface AnnotatedCall {
   /** The call's name. */
   readonly name: string;
+  /** One sleep in it. */
+  readonly wait: boolean;
   readonly startUnixNs: bigint;
   readonly endUnixNs: bigint;
   readonly attributes: Attributes;

@@ -1,5 +1,6 @@
 /** What the arguments of a system call mean, as far as they are plain values: the kernel side keeps the first four and follows no pointer. */
 import type { KeptCall } from '../spans/evidence.js';
+import { CallFlag } from '../wire/layout.js';
 import { syscallTable } from '../wire/syscall-table.js';
 import * as flags from './flags.js';
 import type { FlagTable } from './flags.js';
@@ -90,8 +91,14 @@ function size(call: KeptCall, argument: number): number | undefined {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
 }
 
-/** The call's result; undefined: it failed, or it is an address. */
+/** One sleep in a call: of the call itself only the arguments are known. */
+export function isWait({ flags: set }: KeptCall): boolean {
+  return (set & CallFlag.WAIT) !== 0;
+}
+
+/** The call's result; undefined: it failed, it is an address, or it is not known. */
 export function plainResult(call: KeptCall): number | undefined {
+  if (isWait(call)) return undefined;
   if (returnsAddress.has(call.number) || call.result < 0n) return undefined;
   return call.result <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(call.result) : undefined;
 }

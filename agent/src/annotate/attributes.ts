@@ -1,8 +1,14 @@
 /** The attributes of the span `kernel`. */
 import { MAX_CALL_TOTALS, spanAttributes as of } from '../../../schemas/evidence/attributes.js';
-import { spanKinds, type gaps, type resourceSources, type states } from '../../../schemas/evidence/lists.js';
+import {
+  spanKinds,
+  type captureModes,
+  type gaps,
+  type resourceSources,
+  type states,
+} from '../../../schemas/evidence/lists.js';
 import type { Attributes, ResolvedSpan } from '../resolve/resolved.js';
-import type { CallTotal, SpanEvidence, ThreadShare } from '../spans/evidence.js';
+import type { Amount, CallTotal, SpanEvidence, ThreadShare, WaitTotal } from '../spans/evidence.js';
 import { errnoName } from '../wire/errno-table.js';
 import { syscallTable } from '../wire/syscall-table.js';
 import type { RoundedAccount } from './account.js';
@@ -18,17 +24,19 @@ function listed(resolved: ResolvedSpan): {
   state: keyof typeof states;
   gaps: readonly (keyof typeof gaps)[];
   source: keyof typeof resourceSources;
+  capture: keyof typeof captureModes;
 } {
   return {
     state: resolved.evidence.state,
     gaps: resolved.evidence.gaps,
     source: resolved.resource.source,
+    capture: resolved.evidence.capture,
   };
 }
 
 function describeSpan(list: AttributeList, resolved: ResolvedSpan, wallUs: number): void {
   const { evidence, threadNames } = resolved;
-  const { state, gaps, source } = listed(resolved);
+  const { state, gaps, source, capture } = listed(resolved);
   list
     .set(of.spanName, evidence.span.name)
     .set(of.spanKind, spanKinds[evidence.span.kind])
@@ -39,6 +47,8 @@ function describeSpan(list: AttributeList, resolved: ResolvedSpan, wallUs: numbe
     .set(of.gaps, gaps.length > 0 ? gaps : undefined)
     .set(of.shared, evidence.shared ? true : undefined)
     .set(of.resourceSource, source)
+    .set(of.captureMode, capture)
+    .set(of.escalated, evidence.escalated ? true : undefined)
     .set(of.childSpans, evidence.children)
     .set(of.threadId, evidence.tid)
     .set(of.threadName, threadNames.get(evidence.tid));
@@ -88,12 +98,13 @@ function describeTotal(list: AttributeList, total: CallTotal): void {
 }
 
 /** The totals that are told one by one, most time first, and the sum of all others. */
-export function splitTotals(
-  { totals, otherCalls }: SpanEvidence,
+export function splitTotals<T extends Amount>(
+  totals: readonly T[],
+  others: Amount,
   most: number,
-): { told: readonly CallTotal[]; rest: { count: number; timeNs: number } } {
+): { told: readonly T[]; rest: Amount } {
   const byTime = [...totals].sort((a, b) => b.timeNs - a.timeNs);
-  const rest = { ...otherCalls };
+  const rest = { count: others.count, timeNs: others.timeNs };
   for (const { count, timeNs } of byTime.slice(most)) {
     rest.count += count;
     rest.timeNs += timeNs;
@@ -102,23 +113,39 @@ export function splitTotals(
 }
 
 function describeCalls(list: AttributeList, evidence: SpanEvidence, kept: number): void {
-  const { told, rest } = splitTotals(evidence, MAX_CALL_TOTALS);
+  const { told, rest } = splitTotals(evidence.totals, evidence.otherCalls, MAX_CALL_TOTALS);
   list.set(of.callCount, evidence.callCount).set(of.callsKept, kept);
   for (const total of told) describeTotal(list, total);
   if (rest.count > 0) list.set(of.restCount, rest.count).set(of.restTime, microseconds(rest.timeNs));
+}
+
+function describeWait(list: AttributeList, { number, count, timeNs, maxNs }: WaitTotal): void {
+  const name = syscallTable.nameOf(number);
+  list
+    .set(of.waitTotalCount, count, name)
+    .set(of.waitTotalTime, microseconds(timeNs), name)
+    .set(of.waitTotalMax, microseconds(maxNs), name);
+}
+
+function describeWaits(list: AttributeList, evidence: SpanEvidence, kept: number): void {
+  const { told, rest } = splitTotals(evidence.waits, evidence.otherWaits, MAX_CALL_TOTALS);
+  list.set(of.waitCount, evidence.waitCount).set(of.waitsKept, kept);
+  for (const total of told) describeWait(list, total);
+  if (rest.count > 0) list.set(of.waitRestCount, rest.count).set(of.waitRestTime, microseconds(rest.timeNs));
 }
 
 export function spanAttributesOf(
   resolved: ResolvedSpan,
   account: RoundedAccount,
   cause: Cause,
-  keptCalls: number,
+  kept: { readonly calls: number; readonly waits: number },
 ): Attributes {
   const list = new AttributeList();
   describeSpan(list, resolved, account.wallUs);
   describeCause(list, cause);
   describeTimes(list, account);
   describeThreads(list, resolved);
-  describeCalls(list, resolved.evidence, keptCalls);
+  if (resolved.evidence.capture !== 'blocking') describeCalls(list, resolved.evidence, kept.calls);
+  if (resolved.evidence.capture !== 'all') describeWaits(list, resolved.evidence, kept.waits);
   return list.attributes;
 }

@@ -9,7 +9,7 @@ import { syscallTable } from '../wire/syscall-table.js';
 import { takesDescriptor } from '../wire/syscall-waits.js';
 import { addressText } from './address.js';
 import type { AnnotatedCall } from './annotated.js';
-import { decodeArguments, futexWord, plainResult } from './arguments.js';
+import { decodeArguments, futexWord, isWait, plainResult } from './arguments.js';
 import { AttributeList } from './attribute-list.js';
 import { descriptorKind, sawDescriptor } from './descriptors.js';
 
@@ -85,9 +85,11 @@ function attributesOf(
   threadName: string | undefined,
   filePath: string | undefined,
 ): Attributes {
-  const errno = errnoOf(call.result);
+  const wait = isWait(call);
+  const errno = wait ? undefined : errnoOf(call.result);
   const list = new AttributeList()
     .set(of.number, call.number)
+    .set(of.wait, wait ? true : undefined)
     .set(of.duration, Math.round(call.durationNs / 1000))
     .set(of.result, plainResult(call))
     .set(of.errno, errno === undefined ? undefined : errnoName(errno))
@@ -112,6 +114,7 @@ export function annotateCalls(
     const start = call.startNs + offset;
     return {
       name: syscallTable.nameOf(call.number),
+      wait: isWait(call),
       startUnixNs: within(parent, start),
       endUnixNs: within(parent, start + BigInt(Math.round(call.durationNs))),
       attributes: attributesOf(call, settings.arguments, threadNames.get(call.tid), calls[place]?.filePath),

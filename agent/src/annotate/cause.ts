@@ -19,13 +19,14 @@ const GROUPS: readonly (readonly [CauseType, readonly { readonly name: string }[
   ['sleep', [threadClasses.BLOCKED_SLEEP]],
   ['child_process', [threadClasses.BLOCKED_CHILD]],
   ['page_fault', [threadClasses.BLOCKED_PAGE_FAULT]],
+  ['memory', [threadClasses.BLOCKED_MEMORY]],
   ['blocked', [threadClasses.BLOCKED_OTHER]],
   ['stopped', [threadClasses.STOPPED]],
   [
     'runqueue',
     [threadClasses.RUNQUEUE_PREEMPTED, threadClasses.RUNQUEUE_WOKEN, threadClasses.RUNQUEUE_YIELDED],
   ],
-  ['on_cpu', [threadClasses.ON_CPU_USER, threadClasses.ON_CPU_KERNEL]],
+  ['on_cpu', [threadClasses.ON_CPU_USER, threadClasses.ON_CPU_KERNEL, threadClasses.ON_CPU_ANY]],
   ['loop_busy', [awaitingClasses.AWAITING_LOOP_BUSY]],
   ['awaiting', [awaitingClasses.AWAITING_IDLE, awaitingClasses.AWAITING_OTHER]],
   ['unaccounted', [unaccounted]],
@@ -106,14 +107,16 @@ function callWords({ call, descriptor }: Culprit): string {
 /** What the group's words do not say by themselves. */
 function detail(
   group: Group,
-  { callCount }: SpanEvidence,
+  { callCount, capture }: SpanEvidence,
   account: Account,
   culprit: Culprit | undefined,
 ): string {
   const part = (name: string): string => milliseconds(account.total.get(name) ?? 0);
   switch (group.type) {
     case 'on_cpu':
-      return ` (user ${part(threadClasses.ON_CPU_USER.name)}, kernel ${part(threadClasses.ON_CPU_KERNEL.name)})`;
+      return capture === 'all'
+        ? ` (user ${part(threadClasses.ON_CPU_USER.name)}, kernel ${part(threadClasses.ON_CPU_KERNEL.name)})`
+        : '; capture `all` would tell computing from system calls that do not sleep';
     case 'runqueue':
       return ` (preempted ${part(threadClasses.RUNQUEUE_PREEMPTED.name)}, woken ${part(threadClasses.RUNQUEUE_WOKEN.name)})`;
     case 'syscalls':

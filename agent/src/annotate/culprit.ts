@@ -1,5 +1,5 @@
 /** The system call in which most of a cause's time passed, and the kind of its descriptor. */
-import type { CallTotal, KeptCall, SpanEvidence } from '../spans/evidence.js';
+import type { CallTotal, KeptCall, SpanEvidence, WaitTotal } from '../spans/evidence.js';
 import { syscallTable } from '../wire/syscall-table.js';
 import { descriptorKind, sawDescriptor, type DescriptorKind } from './descriptors.js';
 import { classesOfSleep } from './waits.js';
@@ -31,8 +31,21 @@ function commonKind(
   return most !== undefined && most[1] > all / 2 ? descriptorKind(most[0]) : undefined;
 }
 
+interface Sleeps {
+  readonly number: number;
+  readonly blockedNs: number;
+}
+
+/** Time asleep by number of the call, whether the calls were recorded or their sleeps. */
+function sleepsOf(totals: readonly CallTotal[], waits: readonly WaitTotal[]): readonly Sleeps[] {
+  if (waits.length === 0) return totals;
+  const byNumber = new Map(totals.map(({ number, blockedNs }) => [number, blockedNs]));
+  for (const { number, timeNs } of waits) byNumber.set(number, (byNumber.get(number) ?? 0) + timeNs);
+  return [...byNumber].map(([number, blockedNs]) => ({ number, blockedNs }));
+}
+
 /** Time that the calls of one number slept in these classes: exact in sum, divided as the kept ones of them are. */
-function sleptIn(total: CallTotal, kept: readonly KeptCall[], inClasses: readonly KeptCall[]): number {
+function sleptIn(total: Sleeps, kept: readonly KeptCall[], inClasses: readonly KeptCall[]): number {
   const all = blockedUs(kept);
   return all > 0 ? (total.blockedNs * blockedUs(inClasses)) / all : 0;
 }
@@ -42,12 +55,12 @@ function sleptIn(total: CallTotal, kept: readonly KeptCall[], inClasses: readonl
  * show. Calls of slow children are not among them.
  */
 export function culpritOf(
-  { totals, calls }: SpanEvidence,
+  { totals, waits, calls }: SpanEvidence,
   classes: readonly string[],
   timeNs: number,
 ): Culprit | undefined {
   let best: { culprit: Culprit; sleptNs: number } | undefined;
-  for (const total of totals) {
+  for (const total of sleepsOf(totals, waits)) {
     const kept = calls.filter(({ number }) => number === total.number);
     const inClasses = kept.filter((call) => classesOfSleep(call).some((name) => classes.includes(name)));
     const sleptNs = sleptIn(total, kept, inClasses);

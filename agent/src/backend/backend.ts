@@ -24,6 +24,12 @@ export interface OperationThreshold {
 /** What the back end counts, by name: see enum slt_counter. Names that start with `drop.` are reasons for something left out. */
 export type Counters = ReadonlyMap<string, bigint>;
 
+/** What is recorded of the system calls of a process. escalated: all of them for a while, because it was slow. */
+export interface ProcessCapture {
+  readonly mode: 'all' | 'blocking';
+  readonly escalated: boolean;
+}
+
 export interface BackendListener {
   /** A batch of records in the framing of wire/decode.ts. The memory is the listener's. */
   batch(bytes: Uint8Array): void;
@@ -40,6 +46,8 @@ export interface Backend {
   /** A threshold for a name that the kernel side had no rule for. */
   setThreshold(operation: OperationThreshold): void;
   setRuntimeWords(process: ProcessKey, words: RuntimeWords): void;
+  /** From now on; a span that is open then is marked. Until it is told, a process has the capture of the configuration. */
+  setCapture(process: ProcessKey, capture: ProcessCapture): void;
   counters(): Counters;
   /** Detaches, delivers what is left, and frees everything. Idempotent. */
   stop(): Promise<void>;

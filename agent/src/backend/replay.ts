@@ -26,6 +26,8 @@ export class ReplayBackend implements Backend {
 
   setRuntimeWords(): void {}
 
+  setCapture(): void {}
+
   counters(): Counters {
     return new Map([['batches', this.#batches]]);
   }

@@ -10,7 +10,7 @@ import { ConfigError } from '../config/error.js';
 export const configOptions = {
   config: { type: 'string', requiresArg: true, describe: 'configuration file (YAML)' },
   backend: { type: 'string', requiresArg: true, describe: 'bpf, or auto' },
-  capture: { type: 'string', requiresArg: true, describe: 'all' },
+  capture: { type: 'string', requiresArg: true, describe: 'all, blocking or escalate' },
   threshold: {
     type: 'string',
     requiresArg: true,

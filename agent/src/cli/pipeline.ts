@@ -7,10 +7,11 @@ import { annotate } from '../annotate/annotate.js';
 import type { Backend } from '../backend/backend.js';
 import { thresholds, type Thresholds } from '../config/rules.js';
 import type { SpanExporter } from '../export/exporter.js';
+import { Captures } from './captures.js';
 import type { ProcessFacts } from '../resolve/process-facts.js';
 import type { Resolver } from '../resolve/resolver.js';
 import { Assembler, type AssemblerStats, type ProcessEvent, type ToldResource } from '../spans/assembler.js';
-import type { ProcessKey, SpanEvidence } from '../spans/evidence.js';
+import { keyOf, type ProcessKey, type SpanEvidence } from '../spans/evidence.js';
 import { Counters } from '../telemetry/counters.js';
 
 export interface PipelineParts {
@@ -19,6 +20,8 @@ export interface PipelineParts {
   readonly exporter: SpanExporter;
   /** Called with what was found out about a process, in the order of the stream. */
   readonly onFacts?: (process: ProcessKey, facts: ProcessFacts) => void;
+  /** Called when a service is escalated, and when that is over. */
+  readonly onEscalation?: (service: string, until: 'begins' | 'ends') => void;
 }
 
 /** below_rule: slow by the lowest threshold of all rules, not by its own. failed: an error of ours, told in `lastError`. */
@@ -40,6 +43,7 @@ export class Pipeline {
   #config: Config;
   /** The rules of this generation and of the one before: a span is held against those of its start. */
   #rules: { now: Thresholds; before: Thresholds; generation: number };
+  readonly #captures: Captures;
   /** Operations that the kernel side was told a threshold of, by process. */
   readonly #operations = new Map<string, Map<string, Operation>>();
 
@@ -50,6 +54,7 @@ export class Pipeline {
     this.#config = config;
     const now = thresholds(config);
     this.#rules = { now, before: now, generation: 1 };
+    this.#captures = new Captures(parts.backend, config, parts.onEscalation);
     this.assembler = new Assembler({
       processStarted: (event) => this.#processStarted(event),
       processEnded: ({ process }) => this.#processEnded(process),
@@ -67,6 +72,7 @@ export class Pipeline {
     // First, for it may refuse: then nothing has changed.
     this.parts.backend.reload(config);
     this.#config = config;
+    this.#captures.reload(config);
     this.#rules = {
       now: thresholds(config),
       before: this.#rules.now,
@@ -77,11 +83,12 @@ export class Pipeline {
     }
   }
 
-  #processStarted({ process }: ProcessEvent): void {
+  #processStarted({ process, uid }: ProcessEvent): void {
     // A process that replaced its program comes again with the same number and start.
     this.#operations.delete(keyOf(process));
     const facts = this.parts.resolver.processStarted(process);
     this.parts.onFacts?.(process, facts);
+    this.#captures.processStarted(process, uid, this.parts.resolver.resourceOf(process, 0).serviceName);
     if (facts.runtime.runtime !== undefined && facts.runtime.words !== undefined) {
       this.parts.backend.setRuntimeWords(process, facts.runtime.words);
     }
@@ -89,11 +96,14 @@ export class Pipeline {
 
   #processEnded(process: ProcessKey): void {
     this.#operations.delete(keyOf(process));
+    this.#captures.processEnded(process);
     this.parts.resolver.processEnded(process);
   }
 
   #resourceTold(told: ToldResource): void {
     this.parts.resolver.resourceTold(told);
+    const { serviceName } = this.parts.resolver.resourceOf(told.process, told.number);
+    this.#captures.serviceTold(told.process, serviceName);
   }
 
   #span(evidence: SpanEvidence): void {
@@ -105,6 +115,7 @@ export class Pipeline {
       }
       const { data } = this.#config;
       const resolved = this.parts.resolver.resolve(evidence, { paths: data.arguments === 'full' });
+      this.#captures.slowSpan(evidence.process, resolved.resource.serviceName, evidence.span.name);
       this.parts.exporter.export(
         annotate(resolved, {
           arguments: data.arguments,
@@ -145,8 +156,4 @@ export class Pipeline {
     operations.set(`${resource} ${name}`, operation);
     this.#operations.set(key, operations);
   }
-}
-
-function keyOf({ pid, startNs }: ProcessKey): string {
-  return `${pid} ${startNs}`;
 }

@@ -43,7 +43,7 @@ function unknownKey(path: readonly PropertyKey[], key: string): PathProblem {
 }
 
 function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
-  if (issue.message.startsWith(NOT_BUILT)) {
+  if (issue.message.startsWith(NOT_BUILT) || (issue.code === 'custom' && issue.params?.said === true)) {
     return issue.message;
   }
   const kind = kindAt(issue.path);

@@ -1,4 +1,4 @@
-/** Which threshold holds for an operation of a service. */
+/** Which threshold holds for an operation of a service, and which capture for the service. */
 import type { Config } from '../../../schemas/config/schema.js';
 
 export interface Thresholds {
@@ -8,13 +8,32 @@ export interface Thresholds {
   lowestOf(service: string): bigint;
 }
 
+export type CaptureSetting = Config['capture'];
+
+/** The capture of a service: of the first rule that matches and names one, else the general one. */
+export function captures({
+  capture,
+  rules,
+}: Pick<Config, 'capture' | 'rules'>): (service: string) => CaptureSetting {
+  const compiled = rules.flatMap((rule) =>
+    rule.capture === undefined ? [] : [{ service: glob(rule.service ?? '*'), capture: rule.capture }],
+  );
+  return (service) => compiled.find((rule) => rule.service.test(service))?.capture ?? capture;
+}
+
 export function thresholds({ threshold, rules }: Pick<Config, 'threshold' | 'rules'>): Thresholds {
-  const compiled = rules.map((rule) => ({
-    service: glob(rule.service ?? '*'),
-    operation: glob(rule.operation ?? '*'),
-    ofEveryOperation: /^\*+$/.test(rule.operation ?? '*'),
-    threshold: rule.threshold,
-  }));
+  const compiled = rules.flatMap((rule) =>
+    rule.threshold === undefined
+      ? []
+      : [
+          {
+            service: glob(rule.service ?? '*'),
+            operation: glob(rule.operation ?? '*'),
+            ofEveryOperation: /^\*+$/.test(rule.operation ?? '*'),
+            threshold: rule.threshold,
+          },
+        ],
+  );
   return {
     of: (service, operation) =>
       compiled.find((rule) => rule.service.test(service) && rule.operation.test(operation))?.threshold ??

@@ -22,6 +22,16 @@ function totalsObject({ totals, otherCalls }: AnnotatedSpan['source']['evidence'
   return { calls, other: { count: otherCalls.count, time_us: Math.round(otherCalls.timeNs / 1000) } };
 }
 
+function waitsObject({ waits, otherWaits }: AnnotatedSpan['source']['evidence']): object {
+  const calls = waits.map(({ number, count, timeNs, maxNs }) => ({
+    name: syscallTable.nameOf(number),
+    count,
+    time_us: Math.round(timeNs / 1000),
+    max_us: Math.round(maxNs / 1000),
+  }));
+  return { calls, other: { count: otherWaits.count, time_us: Math.round(otherWaits.timeNs / 1000) } };
+}
+
 /** The object of `--json`. Times are whole microseconds, but for wall_ms; absent classes were zero where `gaps` is empty. */
 export function jsonObject({
   source,
@@ -47,6 +57,7 @@ export function jsonObject({
     wall_ms: wallUs / 1000,
     state: evidence.state,
     shared: evidence.shared,
+    capture: { mode: evidence.capture, escalated: evidence.escalated },
     cause: {
       type: cause.type,
       share_percent: cause.sharePercent,
@@ -58,6 +69,7 @@ export function jsonObject({
     time_total: Object.fromEntries(total),
     thread_time: Object.fromEntries(threads),
     totals: totalsObject(evidence),
+    waits: waitsObject(evidence),
     calls: calls.map(callObject),
     attributes,
     gaps: evidence.gaps,

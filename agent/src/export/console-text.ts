@@ -7,7 +7,7 @@ import type { AnnotatedCall, AnnotatedSpan } from '../annotate/annotated.js';
 import { unprovedLock } from '../annotate/cause.js';
 import { splitTotals } from '../annotate/attributes.js';
 import { count, duration, milliseconds, tenths } from '../annotate/quantity.js';
-import type { CallTotal } from '../spans/evidence.js';
+import type { Amount, WaitTotal } from '../spans/evidence.js';
 import { syscallTable } from '../wire/syscall-table.js';
 import { harmless, type Style } from './console-style.js';
 
@@ -35,6 +35,7 @@ const LABELS: readonly Label[] = [
     parts: [
       [of.ON_CPU_USER.name, 'user'],
       [of.ON_CPU_KERNEL.name, 'kernel'],
+      [of.ON_CPU_ANY.name, 'undivided'],
     ],
   },
   {
@@ -54,6 +55,7 @@ const LABELS: readonly Label[] = [
   one(of.BLOCKED_SLEEP, 'sleep'),
   one(of.BLOCKED_CHILD, 'child process'),
   one(of.BLOCKED_PAGE_FAULT, 'page fault'),
+  one(of.BLOCKED_MEMORY, 'memory'),
   one(of.BLOCKED_OTHER, 'other waits'),
   one(of.STOPPED, 'stopped'),
   {
@@ -91,13 +93,13 @@ function timeLine({ account, source }: AnnotatedSpan): string {
   return [...entries.map(({ text }) => text), ...rest].join(' · ');
 }
 
-function totalEntry({ number, count: calls, timeNs, maxNs }: CallTotal): string {
+function totalEntry({ number, count: calls, timeNs, maxNs }: WaitTotal): string {
   const max = calls > 1 ? ` (max ${duration(maxNs)})` : '';
   return `${syscallTable.nameOf(number)} ×${count(calls)} ${duration(timeNs)}${max}`;
 }
 
-function totalsLine({ source: { evidence } }: AnnotatedSpan): string {
-  const { told, rest } = splitTotals(evidence, TOTALS_SHOWN);
+function totalsLine(totals: readonly WaitTotal[], unnamed: Amount): string {
+  const { told, rest } = splitTotals(totals, unnamed, TOTALS_SHOWN);
   const others = rest.count > 0 ? [`${count(rest.count)} others ${duration(rest.timeNs)}`] : [];
   return [...told.map(totalEntry), ...others].join(' · ');
 }
@@ -153,7 +155,8 @@ function callLines(span: AnnotatedSpan): string[] {
 /** The lines of one span, an empty one after it. */
 export function textOf(span: AnnotatedSpan, style: Style): string {
   const { source, cause, account } = span;
-  const { span: identity, gaps: missing } = source.evidence;
+  const { evidence } = source;
+  const { span: identity, gaps: missing } = evidence;
   const head = [
     style.strong(harmless(identity.name)),
     harmless(source.resource.serviceName),
@@ -166,7 +169,8 @@ export function textOf(span: AnnotatedSpan, style: Style): string {
     head,
     line('cause', verdict),
     line('time', timeLine(span)),
-    ...(source.evidence.callCount > 0 ? [line('calls', totalsLine(span))] : []),
+    ...(evidence.callCount > 0 ? [line('calls', totalsLine(evidence.totals, evidence.otherCalls))] : []),
+    ...(evidence.waitCount > 0 ? [line('waits', totalsLine(evidence.waits, evidence.otherWaits))] : []),
     ...(missing.length > 0 ? [line('gaps', missing.map((gap) => gaps[gap]).join(' · '))] : []),
     ...callLines(span),
     '',

@@ -1,5 +1,5 @@
 /** Adds to evidence what its numbers mean: the application's resource, names of threads and files. The one impure stage between spans and annotate. */
-import type { KeptCall, ProcessKey, SpanEvidence } from '../spans/evidence.js';
+import { keyOf, type KeptCall, type ProcessKey, type SpanEvidence } from '../spans/evidence.js';
 import type { ToldResource } from '../spans/assembler.js';
 import type { ProcessFacts } from './process-facts.js';
 import type { Attributes, ResolvedCall, ResolvedResource, ResolvedSpan } from './resolved.js';
@@ -22,10 +22,6 @@ interface Known {
 
 /** Processes that have gone are remembered until so many others have: their last spans are still under way. */
 const MOST_ENDED = 1024;
-
-function keyOf({ pid, startNs }: ProcessKey): string {
-  return `${pid} ${startNs}`;
-}
 
 /** As the SDKs name a service that does not say: the specification's unknown_service:<executable>. */
 function unknownService(facts: ProcessFacts): string {

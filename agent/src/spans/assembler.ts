@@ -19,7 +19,9 @@ import {
   type RecordSpan,
   type Total,
 } from '../wire/layout.js';
+import { nativeNumber } from '../wire/syscall-table-compat.js';
 import type {
+  Amount,
   CallTotal,
   Gap,
   KeptCall,
@@ -30,6 +32,7 @@ import type {
   SpanKindNumber,
   ThreadShare,
   TraceId,
+  WaitTotal,
 } from './evidence.js';
 
 /** A process that hit a probe for the first time, or has gone. */
@@ -64,6 +67,9 @@ export interface AssemblerStats {
 /** Spans of which parts have arrived and the span has not: more than can be under way on all CPUs at once. */
 const MOST_PENDING = 4096;
 
+/** SLT_ERROR_WAIT of schemas/wire/record.h. */
+const ERROR_WAIT = 0xffff;
+
 /** SLT_SPAN_SAMPLED and SLT_SPAN_PARENT_REMOTE of schemas/wire/probe.h. */
 const SAMPLED = 0x01;
 const PARENT_REMOTE = 0x02;
@@ -94,6 +100,27 @@ function identity({ span }: RecordSpan): SpanIdentity {
   };
 }
 
+function addWaits(parts: Pending['parts']): WaitTotal[] {
+  const byNumber = new Map<number, { count: number; timeNs: number; maxNs: number }>();
+  for (const { totals } of parts) {
+    for (const { number, error, count, timeNs, maxNs } of totals) {
+      if (error !== ERROR_WAIT) continue;
+      const native = nativeNumber(number);
+      let sum = byNumber.get(native);
+      if (sum === undefined) {
+        sum = { count: 0, timeNs: 0, maxNs: 0 };
+        byNumber.set(native, sum);
+      }
+      sum.count += count;
+      sum.timeNs += timeNs;
+      sum.maxNs = Math.max(sum.maxNs, maxNs);
+    }
+  }
+  return [...byNumber]
+    .map(([number, sum]) => ({ number, ...sum }))
+    .sort((a, b) => b.timeNs - a.timeNs || a.number - b.number);
+}
+
 function addTotals(parts: Pending['parts']): CallTotal[] {
   const byNumber = new Map<
     number,
@@ -101,6 +128,7 @@ function addTotals(parts: Pending['parts']): CallTotal[] {
   >();
   for (const { totals } of parts) {
     for (const { number, error, count, timeNs, maxNs, blockedNs } of totals) {
+      if (error === ERROR_WAIT) continue;
       let sum = byNumber.get(number);
       if (sum === undefined) {
         sum = { count: 0, timeNs: 0, maxNs: 0, blockedNs: 0, errors: new Map() };
@@ -137,7 +165,7 @@ function keptCall(call: Call, tid: number): KeptCall {
     durationNs: call.durationNs,
     result: call.result,
     args: call.args,
-    number: call.number,
+    number: nativeNumber(call.number),
     flags: call.flags,
     fdKind: call.fdKind,
     fd: looked || call.fdKind !== FdKind.UNSEEN ? call.fd : 0,
@@ -186,6 +214,13 @@ function state({ flags }: RecordSpan): SpanEvidence['state'] {
   return (flags & RecordSpanFlag.ABANDONED) !== 0 ? 'abandoned' : 'ended';
 }
 
+function capture({ flags }: RecordSpan): SpanEvidence['capture'] {
+  if ((flags & RecordSpanFlag.CAPTURE_CHANGED) !== 0) return 'mixed';
+  return (flags & RecordSpanFlag.CAPTURE_ALL) !== 0 ? 'all' : 'blocking';
+}
+
+const NONE: Amount = { count: 0, timeNs: 0 };
+
 function evidenceOf(record: RecordSpan, pending: Pending): SpanEvidence {
   const threads: ThreadShare[] = pending.parts.map((part) => ({
     tid: part.record.tid,
@@ -194,6 +229,12 @@ function evidenceOf(record: RecordSpan, pending: Pending): SpanEvidence {
   }));
   const sum = (of: (part: RecordPart) => number): number =>
     pending.parts.reduce((total, part) => total + of(part.record), 0);
+  const mode = capture(record);
+  const waits = addWaits(pending.parts);
+  // What found no room among the totals is counted together: of a span with both, as calls.
+  const others = { count: sum((part) => part.otherCount), timeNs: sum((part) => part.otherNs) };
+  const otherWaits = mode === 'blocking' ? others : NONE;
+  const waitCount = waits.reduce((total, { count }) => total + count, otherWaits.count);
   return {
     span: identity(record),
     process: { pid: record.tgid, startNs: record.processStartNs },
@@ -211,9 +252,14 @@ function evidenceOf(record: RecordSpan, pending: Pending): SpanEvidence {
     children: record.children,
     threads,
     totals: addTotals(pending.parts),
-    callCount: sum((part) => part.calls),
-    otherCalls: { count: sum((part) => part.otherCount), timeNs: sum((part) => part.otherNs) },
+    waits,
+    callCount: sum((part) => part.calls) - waitCount,
+    waitCount,
+    otherCalls: mode === 'blocking' ? NONE : others,
+    otherWaits,
     calls: keptCalls(pending),
+    capture: mode,
+    escalated: (record.flags & RecordSpanFlag.ESCALATED) !== 0,
     shared: (record.flags & RecordSpanFlag.SHARED) !== 0,
     runtimeKnown: (record.flags & RecordSpanFlag.RUNTIME_KNOWN) !== 0,
     state: state(record),

@@ -17,6 +17,11 @@ export interface ProcessKey {
   readonly startNs: bigint;
 }
 
+/** For maps by process. */
+export function keyOf({ pid, startNs }: ProcessKey): string {
+  return `${pid} ${startNs}`;
+}
+
 /** OTLP's SpanKind: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
 export type SpanKindNumber = 0 | 1 | 2 | 3 | 4 | 5;
 
@@ -46,9 +51,23 @@ export interface CallTotal {
   readonly errors: readonly { readonly errno: number; readonly count: number }[];
 }
 
-/** One kept call: slt_call, and the thread that made it. */
+/** All sleeps in calls of one number that were recorded as waits. Exact, however many there were. */
+export interface WaitTotal {
+  readonly number: number;
+  readonly count: number;
+  readonly timeNs: number;
+  readonly maxNs: number;
+}
+
+/** One kept call, or one wait in one: slt_call, and the thread that made it. */
 export interface KeptCall extends Call {
   readonly tid: number;
+}
+
+/** How much of something there was. */
+export interface Amount {
+  readonly count: number;
+  readonly timeNs: number;
 }
 
 /** What one thread did for the span. */
@@ -88,14 +107,21 @@ export interface SpanEvidence {
   readonly children: number;
   readonly threads: readonly ThreadShare[];
   readonly totals: readonly CallTotal[];
+  readonly waits: readonly WaitTotal[];
   /** Recorded calls, exact; kept ones are in `calls`. */
   readonly callCount: number;
-  /** Calls which found no room among the totals. */
-  readonly otherCalls: { readonly count: number; readonly timeNs: number };
-  /** Kept single calls by start: the slowest and the latest, each once. */
+  readonly waitCount: number;
+  /** Calls, and waits while only they were captured, which found no room among the totals. */
+  readonly otherCalls: Amount;
+  readonly otherWaits: Amount;
+  /** Kept single calls and waits by start: the slowest and the latest, each once. */
   readonly calls: readonly KeptCall[];
   /** No thread ever worked for it: the account is its starting thread's over the span, whomever that worked for. */
   readonly shared: boolean;
+  /** What was recorded of its system calls: each, their sleeps, or one after the other. */
+  readonly capture: 'all' | 'blocking' | 'mixed';
+  /** Each was recorded because the service had been slow. */
+  readonly escalated: boolean;
   /** The language runtime's own futex words were known throughout: a wait in blocked.lock is not the runtime's. */
   readonly runtimeKnown: boolean;
   readonly state: 'ended' | 'process_died' | 'abandoned';

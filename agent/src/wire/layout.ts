@@ -10,25 +10,27 @@ export const RecordType = { NONE: 0, PROCESS: 1, EXIT: 2, RESOURCE: 3, PART: 4, 
 export const Class = {
   ON_CPU_USER: 0,
   ON_CPU_KERNEL: 1,
-  RUNQUEUE_PREEMPTED: 2,
-  RUNQUEUE_WOKEN: 3,
-  RUNQUEUE_YIELDED: 4,
-  BLOCKED_LOCK: 5,
-  BLOCKED_RUNTIME: 6,
-  BLOCKED_DISK: 7,
-  BLOCKED_NET: 8,
-  BLOCKED_POLL: 9,
-  BLOCKED_IPC: 10,
-  BLOCKED_SLEEP: 11,
-  BLOCKED_CHILD: 12,
-  BLOCKED_PAGE_FAULT: 13,
-  BLOCKED_OTHER: 14,
-  STOPPED: 15,
-  THREAD_CLASSES: 16,
-  AWAITING_LOOP_BUSY: 16,
-  AWAITING_IDLE: 17,
-  AWAITING_OTHER: 18,
-  CLASSES: 19,
+  ON_CPU_ANY: 2,
+  RUNQUEUE_PREEMPTED: 3,
+  RUNQUEUE_WOKEN: 4,
+  RUNQUEUE_YIELDED: 5,
+  BLOCKED_LOCK: 6,
+  BLOCKED_RUNTIME: 7,
+  BLOCKED_DISK: 8,
+  BLOCKED_NET: 9,
+  BLOCKED_POLL: 10,
+  BLOCKED_IPC: 11,
+  BLOCKED_SLEEP: 12,
+  BLOCKED_CHILD: 13,
+  BLOCKED_PAGE_FAULT: 14,
+  BLOCKED_MEMORY: 15,
+  BLOCKED_OTHER: 16,
+  STOPPED: 17,
+  THREAD_CLASSES: 18,
+  AWAITING_LOOP_BUSY: 18,
+  AWAITING_IDLE: 19,
+  AWAITING_OTHER: 20,
+  CLASSES: 21,
 } as const;
 
 /** enum slt_wait */
@@ -47,6 +49,9 @@ export const Wait = {
   LOCK: 11,
   YIELD: 12,
 } as const;
+
+/** enum slt_capture_mode */
+export const CaptureMode = { BLOCKING: 0, ALL: 1 } as const;
 
 /** enum slt_fd_kind */
 export const FdKind = {
@@ -74,7 +79,7 @@ export const FdKind = {
 export const CallsOrder = { SLOWEST: 0, LATEST: 1 } as const;
 
 /** enum slt_call_flag */
-export const CallFlag = { DETAIL: 1 } as const;
+export const CallFlag = { DETAIL: 1, WAIT: 2 } as const;
 
 /** enum slt_part_flag */
 export const PartFlag = { LOST: 1, TORN: 2, ABSORBED: 4 } as const;
@@ -89,6 +94,9 @@ export const RecordSpanFlag = {
   RUNTIME_KNOWN: 32,
   ABANDONED: 64,
   RULE_UNKNOWN: 128,
+  CAPTURE_ALL: 4096,
+  CAPTURE_CHANGED: 8192,
+  ESCALATED: 16384,
 } as const;
 
 /** enum slt_syscall_flag */
@@ -208,16 +216,16 @@ export interface RecordPart {
   flags: number;
   joinedNs: bigint;
   leftNs: bigint;
-  /** 16 elements. */
+  /** 18 elements. */
   accountNs: number[];
   calls: number;
   otherNs: number;
   otherCount: number;
   totalsUsed: number;
 }
-export const RECORD_PART_SIZE = 1728;
+export const RECORD_PART_SIZE = 1744;
 /** Where slt_record_part.totals lies; read its elements with readTotal. */
-export const RECORD_PART_TOTALS = { offset: 192, length: 48, stride: 32 } as const;
+export const RECORD_PART_TOTALS = { offset: 208, length: 48, stride: 32 } as const;
 export function readRecordPart(view: DataView, at: number): RecordPart {
   return {
     header: readRecordHeader(view, at + 0),
@@ -243,11 +251,13 @@ export function readRecordPart(view: DataView, at: number): RecordPart {
       view.getUint32(at + 144, true) + view.getUint32(at + 144 + 4, true) * 0x100000000,
       view.getUint32(at + 152, true) + view.getUint32(at + 152 + 4, true) * 0x100000000,
       view.getUint32(at + 160, true) + view.getUint32(at + 160 + 4, true) * 0x100000000,
+      view.getUint32(at + 168, true) + view.getUint32(at + 168 + 4, true) * 0x100000000,
+      view.getUint32(at + 176, true) + view.getUint32(at + 176 + 4, true) * 0x100000000,
     ],
-    calls: view.getUint32(at + 168, true) + view.getUint32(at + 168 + 4, true) * 0x100000000,
-    otherNs: view.getUint32(at + 176, true) + view.getUint32(at + 176 + 4, true) * 0x100000000,
-    otherCount: view.getUint32(at + 184, true),
-    totalsUsed: view.getUint32(at + 188, true),
+    calls: view.getUint32(at + 184, true) + view.getUint32(at + 184 + 4, true) * 0x100000000,
+    otherNs: view.getUint32(at + 192, true) + view.getUint32(at + 192 + 4, true) * 0x100000000,
+    otherCount: view.getUint32(at + 200, true),
+    totalsUsed: view.getUint32(at + 204, true),
   };
 }
 
@@ -351,9 +361,9 @@ export interface RecordSpan {
   endedNs: bigint;
   thresholdNs: number;
   activeNs: number;
-  /** 19 elements. */
+  /** 21 elements. */
   accountNs: number[];
-  /** 19 elements. */
+  /** 21 elements. */
   childAccountNs: number[];
   flags: number;
   generation: number;
@@ -361,7 +371,7 @@ export interface RecordSpan {
   children: number;
   span: Span;
 }
-export const RECORD_SPAN_SIZE = 512;
+export const RECORD_SPAN_SIZE = 544;
 export function readRecordSpan(view: DataView, at: number): RecordSpan {
   return {
     header: readRecordHeader(view, at + 0),
@@ -394,10 +404,10 @@ export function readRecordSpan(view: DataView, at: number): RecordSpan {
       view.getUint32(at + 200, true) + view.getUint32(at + 200 + 4, true) * 0x100000000,
       view.getUint32(at + 208, true) + view.getUint32(at + 208 + 4, true) * 0x100000000,
       view.getUint32(at + 216, true) + view.getUint32(at + 216 + 4, true) * 0x100000000,
-    ],
-    childAccountNs: [
       view.getUint32(at + 224, true) + view.getUint32(at + 224 + 4, true) * 0x100000000,
       view.getUint32(at + 232, true) + view.getUint32(at + 232 + 4, true) * 0x100000000,
+    ],
+    childAccountNs: [
       view.getUint32(at + 240, true) + view.getUint32(at + 240 + 4, true) * 0x100000000,
       view.getUint32(at + 248, true) + view.getUint32(at + 248 + 4, true) * 0x100000000,
       view.getUint32(at + 256, true) + view.getUint32(at + 256 + 4, true) * 0x100000000,
@@ -415,12 +425,16 @@ export function readRecordSpan(view: DataView, at: number): RecordSpan {
       view.getUint32(at + 352, true) + view.getUint32(at + 352 + 4, true) * 0x100000000,
       view.getUint32(at + 360, true) + view.getUint32(at + 360 + 4, true) * 0x100000000,
       view.getUint32(at + 368, true) + view.getUint32(at + 368 + 4, true) * 0x100000000,
+      view.getUint32(at + 376, true) + view.getUint32(at + 376 + 4, true) * 0x100000000,
+      view.getUint32(at + 384, true) + view.getUint32(at + 384 + 4, true) * 0x100000000,
+      view.getUint32(at + 392, true) + view.getUint32(at + 392 + 4, true) * 0x100000000,
+      view.getUint32(at + 400, true) + view.getUint32(at + 400 + 4, true) * 0x100000000,
     ],
-    flags: view.getUint32(at + 376, true),
-    generation: view.getUint32(at + 380, true),
-    partsSent: view.getUint32(at + 384, true),
-    children: view.getUint32(at + 388, true),
-    span: readSpan(view, at + 392),
+    flags: view.getUint32(at + 408, true),
+    generation: view.getUint32(at + 412, true),
+    partsSent: view.getUint32(at + 416, true),
+    children: view.getUint32(at + 420, true),
+    span: readSpan(view, at + 424),
   };
 }
 
@@ -468,14 +482,16 @@ export interface Control {
   spansPerSecondUser: number;
   spansOpenProcess: number;
   spansOpenUser: number;
+  capture: number;
   bytesPerSecondProcess: bigint;
   bytesPerSecondUser: bigint;
   thresholdNs: bigint;
   thresholdBeforeNs: bigint;
   attachedNs: bigint;
+  callsAttachedNs: bigint;
   detailNs: bigint;
 }
-export const CONTROL_SIZE = 80;
+export const CONTROL_SIZE = 88;
 export function readControl(view: DataView, at: number): Control {
   return {
     generation: view.getUint32(at + 0, true),
@@ -485,12 +501,14 @@ export function readControl(view: DataView, at: number): Control {
     spansPerSecondUser: view.getUint32(at + 16, true),
     spansOpenProcess: view.getUint32(at + 20, true),
     spansOpenUser: view.getUint32(at + 24, true),
+    capture: view.getUint32(at + 28, true),
     bytesPerSecondProcess: view.getBigUint64(at + 32, true),
     bytesPerSecondUser: view.getBigUint64(at + 40, true),
     thresholdNs: view.getBigUint64(at + 48, true),
     thresholdBeforeNs: view.getBigUint64(at + 56, true),
     attachedNs: view.getBigUint64(at + 64, true),
-    detailNs: view.getBigUint64(at + 72, true),
+    callsAttachedNs: view.getBigUint64(at + 72, true),
+    detailNs: view.getBigUint64(at + 80, true),
   };
 }
 export function writeControl(value: Control): Uint8Array {
@@ -502,12 +520,14 @@ export function writeControl(value: Control): Uint8Array {
   view.setUint32(16, value.spansPerSecondUser, true);
   view.setUint32(20, value.spansOpenProcess, true);
   view.setUint32(24, value.spansOpenUser, true);
+  view.setUint32(28, value.capture, true);
   view.setBigUint64(32, value.bytesPerSecondProcess, true);
   view.setBigUint64(40, value.bytesPerSecondUser, true);
   view.setBigUint64(48, value.thresholdNs, true);
   view.setBigUint64(56, value.thresholdBeforeNs, true);
   view.setBigUint64(64, value.attachedNs, true);
-  view.setBigUint64(72, value.detailNs, true);
+  view.setBigUint64(72, value.callsAttachedNs, true);
+  view.setBigUint64(80, value.detailNs, true);
   return new Uint8Array(view.buffer);
 }
 
@@ -614,5 +634,27 @@ export function writeRuntime(value: Runtime): Uint8Array {
   view.setBigUint64(0, value.low, true);
   view.setBigUint64(8, value.high, true);
   view.setBigUint64(16, value.knownSinceNs, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** struct slt_capture */
+export interface Capture {
+  mode: number;
+  escalated: number;
+  sinceNs: bigint;
+}
+export const CAPTURE_SIZE = 16;
+export function readCapture(view: DataView, at: number): Capture {
+  return {
+    mode: view.getUint32(at + 0, true),
+    escalated: view.getUint32(at + 4, true),
+    sinceNs: view.getBigUint64(at + 8, true),
+  };
+}
+export function writeCapture(value: Capture): Uint8Array {
+  const view = new DataView(new ArrayBuffer(CAPTURE_SIZE));
+  view.setUint32(0, value.mode, true);
+  view.setUint32(4, value.escalated, true);
+  view.setBigUint64(8, value.sinceNs, true);
   return new Uint8Array(view.buffer);
 }

@@ -18,11 +18,12 @@ export function loadAndAttach(): string {
   );
   try {
     const names = loaded.object.programs().map(({ name }) => name);
-    for (const name of [...PROBES, ...loaded.tracepoints])
+    const tracepoints = [...loaded.scheduling, ...loaded.calls];
+    for (const name of [...PROBES, ...tracepoints])
       assert.ok(names.includes(name), `${name} is in the object`);
-    for (const name of loaded.tracepoints) loaded.object.program(name).attach();
+    for (const name of tracepoints) loaded.object.program(name).attach();
     expectWhatThisKernelHas(kernel, loaded);
-    return [`attached ${loaded.tracepoints.join(', ')}`, ...loaded.notes].join('; ');
+    return [`attached ${tracepoints.join(', ')}`, ...loaded.notes].join('; ');
   } finally {
     loaded.object.close();
   }
@@ -31,11 +32,11 @@ export function loadAndAttach(): string {
 /** A probe that answers no where the kernel is new enough is our mistake, and would go unseen: the agent works without. */
 function expectWhatThisKernelHas(
   kernel: HostKernel,
-  loaded: { uprobeMulti: boolean; tracepoints: readonly string[] },
+  loaded: { uprobeMulti: boolean; calls: readonly string[] },
 ): void {
   assert.equal(loaded.uprobeMulti, isAtLeast(kernel, 6, 6), 'uprobe.multi came with 6.6');
   assert.equal(
-    loaded.tracepoints.includes('syscall_exit_classic'),
+    loaded.calls.includes('syscall_exit_classic'),
     isAtLeast(kernel, 7, 0),
     'classic tracepoints from 7.0',
   );

@@ -8,17 +8,35 @@ import { filterKeys } from '../../host/filters.js';
 import type { BpfMap, Native, RingBufferReader } from '../../native.js';
 import type { ProcessKey } from '../../spans/evidence.js';
 import { FRAME_SIZE } from '../../wire/decode.js';
-import { RecordType, writeControl, writeOperation, writeRuntime, writeThreshold } from '../../wire/layout.js';
-import type { Backend, BackendListener, Counters, OperationThreshold, RuntimeWords } from '../backend.js';
+import {
+  CaptureMode,
+  RecordType,
+  writeControl,
+  writeOperation,
+  writeRuntime,
+  writeThreshold,
+} from '../../wire/layout.js';
+import type {
+  Backend,
+  BackendListener,
+  Counters,
+  OperationThreshold,
+  ProcessCapture,
+  RuntimeWords,
+} from '../backend.js';
 import { readCounters } from './counters.js';
 import { loadObject, type LoadedObject } from './load.js';
 import { ProbeSites } from './probe-sites.js';
 import { ProcessSlots } from './process-slots.js';
-import { controlBlock, lowestThreshold, syscallRules } from './rules.js';
+import { controlBlock, lowestThreshold, SYSCALLS, syscallRules } from './rules.js';
 import { Tracepoints } from './tracepoints.js';
 
 /** How often dead processes are swept up and new copies of libslt looked for. */
 const SWEEP_MS = 5_000;
+/** How long tracepoints stay after the last process that needed them: services that start one after the other. */
+const LINGER_MS = 10_000;
+/** Those of system calls are dear to everybody. */
+const LINGER_CALLS_MS = 1_000;
 /** SLT_NAME_BYTES */
 const NAME_BYTES = 64;
 
@@ -34,7 +52,8 @@ interface Running {
   readonly loaded: LoadedObject;
   readonly slots: ProcessSlots;
   readonly sites: ProbeSites;
-  readonly tracepoints: Tracepoints;
+  readonly scheduling: Tracepoints;
+  readonly calls: Tracepoints;
   readonly reader: RingBufferReader;
   readonly listener: BackendListener;
   readonly timer: NodeJS.Timeout;
@@ -47,6 +66,7 @@ export class BpfBackend implements Backend {
   #generation = 1;
   #stopping = false;
   #attachedNs = 0n;
+  #callsAttachedNs = 0n;
   #thresholdBeforeNs: bigint;
   #running: Running | undefined;
   #lastCounters: Counters = new Map();
@@ -73,8 +93,13 @@ export class BpfBackend implements Backend {
     );
     const { object, sizes } = loaded;
     try {
-      const tracepoints = new Tracepoints(object, loaded.tracepoints, (attached) => {
-        this.#attachedNs = attached ? this.#native.clocks().monotonicNs : 0n;
+      const now = (attached: boolean): bigint => (attached ? this.#native.clocks().monotonicNs : 0n);
+      const calls = new Tracepoints(object, loaded.calls, LINGER_CALLS_MS, (attached) => {
+        this.#callsAttachedNs = now(attached);
+        this.#writeControl(loaded);
+      });
+      const scheduling = new Tracepoints(object, loaded.scheduling, LINGER_MS, (attached) => {
+        this.#attachedNs = now(attached);
         this.#writeControl(loaded);
         // What a CPU ran when sched_switch was detached is not what it runs when it is attached again.
         if (!attached)
@@ -85,7 +110,8 @@ export class BpfBackend implements Backend {
       this.#running = {
         loaded,
         listener,
-        tracepoints,
+        scheduling,
+        calls,
         reader,
         slots: new ProcessSlots(object, sizes.spans, (pid) => processStart(pid)),
         sites: new ProbeSites(object, loaded.uprobeMulti),
@@ -144,6 +170,20 @@ export class BpfBackend implements Backend {
     );
   }
 
+  setCapture(process: ProcessKey, { mode, escalated }: ProcessCapture): void {
+    const running = this.#running;
+    const index = running?.slots.find(process);
+    if (running === undefined || index === undefined || this.#stopping) return;
+    // Before a call is asked for, so that none is missed from then on; at least until #updateTracepoints() below.
+    if (mode === 'all') running.calls.update(1);
+    const changed = running.slots.setCapture(index, {
+      mode: mode === 'all' ? CaptureMode.ALL : CaptureMode.BLOCKING,
+      escalated: escalated ? 1 : 0,
+      sinceNs: this.#native.clocks().monotonicNs,
+    });
+    if (changed) this.#updateTracepoints(running);
+  }
+
   counters(): Counters {
     const running = this.#running;
     if (running === undefined) return this.#lastCounters;
@@ -151,7 +191,7 @@ export class BpfBackend implements Backend {
     const drained = running.reader.stats();
     counters.set('records_drained', drained.deliveredRecords);
     counters.set('drop.record_agent_behind', drained.droppedRecords);
-    for (const name of running.loaded.tracepoints) {
+    for (const name of [...running.loaded.scheduling, ...running.loaded.calls]) {
       const missed = running.loaded.object.program(name).stats().recursionMisses;
       if (missed !== undefined && missed > 0n) counters.set(`drop.recursion_${name}`, missed);
     }
@@ -164,7 +204,8 @@ export class BpfBackend implements Backend {
     this.#stopping = true;
     clearInterval(running.timer);
     running.sites.detach();
-    running.tracepoints.detach();
+    running.calls.detach();
+    running.scheduling.detach();
     await running.reader.close();
     this.#lastCounters = this.counters();
     this.#running = undefined;
@@ -182,7 +223,7 @@ export class BpfBackend implements Backend {
     if (running === undefined) return;
     const processes = this.#processesChanged(batch);
     // Before anything else: what the process does until then is not seen.
-    if (processes && !this.#stopping) running.tracepoints.update(running.slots.count());
+    if (processes && !this.#stopping) this.#updateTracepoints(running);
     running.listener.batch(batch);
     if (processes && !this.#stopping) {
       setImmediate(() => this.#sweepProcesses());
@@ -218,7 +259,13 @@ export class BpfBackend implements Backend {
       }
       this.#operations.delete(pid);
     }
-    running.tracepoints.update(running.slots.count());
+    this.#updateTracepoints(running);
+  }
+
+  #updateTracepoints({ slots, scheduling, calls }: Running): void {
+    const { tracked, recorded } = slots.counts();
+    scheduling.update(tracked);
+    calls.update(recorded);
   }
 
   #attachFoundLibraries(): void {
@@ -235,9 +282,9 @@ export class BpfBackend implements Backend {
 
   #writeRules(loaded: LoadedObject): void {
     const { object } = loaded;
-    const keys = Buffer.alloc(512 * 4);
-    for (let number = 0; number < 512; number++) keys.writeUInt32LE(number, number * 4);
-    object.map('syscalls').setBatch(keys, syscallRules(this.#config), 512);
+    const keys = Buffer.alloc(SYSCALLS * 4);
+    for (let number = 0; number < SYSCALLS; number++) keys.writeUInt32LE(number, number * 4);
+    object.map('syscalls').setBatch(keys, syscallRules(this.#config), SYSCALLS);
     const { users, cgroups } = filterKeys(this.#config.filter, this.#native);
     this.#replaceKeys(object.map('users_allowed'), users);
     this.#replaceKeys(object.map('cgroups_allowed'), cgroups);
@@ -254,6 +301,7 @@ export class BpfBackend implements Backend {
     const block = controlBlock(this.#config, sizes, {
       generation: this.#generation,
       attachedNs: this.#attachedNs,
+      callsAttachedNs: this.#callsAttachedNs,
       thresholdBeforeNs: this.#thresholdBeforeNs,
     });
     object.map('control').set(Buffer.alloc(4), writeControl(block));

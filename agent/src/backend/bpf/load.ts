@@ -19,8 +19,10 @@ export interface LoadedObject {
   readonly sizes: MapSizes;
   /** Uprobes are attached by one uprobe.multi link for each file, which needs no CAP_SYS_ADMIN. */
   readonly uprobeMulti: boolean;
-  /** The tracepoint programs to attach while a process is tracked. */
-  readonly tracepoints: readonly string[];
+  /** The tracepoint programs to attach while a process is tracked … */
+  readonly scheduling: readonly string[];
+  /** … and those that every system call of the host pays for, while one has each of its calls recorded. */
+  readonly calls: readonly string[];
   /** What was switched off, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -55,6 +57,7 @@ function setSizes(object: BpfObject, sizes: MapSizes): void {
     free_processes: sizes.processes,
     processes_by_tgid: sizes.processes,
     runtimes: sizes.processes,
+    captures: sizes.processes,
     thresholds: 16 * 1024,
   };
   for (const [map, count] of Object.entries(entries)) object.setMaxEntries(map, count);
@@ -82,7 +85,7 @@ function open(
       thread: size('threads'),
       part: size('parts'),
       span: size('spans'),
-      process: size('processes') + size('runtimes'),
+      process: size('processes') + size('runtimes') + size('captures'),
     });
     setSizes(object, sizes);
     object.setRodata('switch_brings_state', Uint8Array.of(switchBringsState ? 1 : 0));
@@ -103,7 +106,8 @@ function open(
       object,
       sizes,
       uprobeMulti,
-      tracepoints: [...LIFETIME, ...SCHED, ...(classic ? SYSCALLS_CLASSIC : SYSCALLS_BTF)],
+      scheduling: [...LIFETIME, ...SCHED],
+      calls: classic ? SYSCALLS_CLASSIC : SYSCALLS_BTF,
       notes: [
         ...(switchBringsState
           ? []

@@ -4,7 +4,14 @@
  */
 import type { BpfMap, BpfObject, BpfProgram } from '../../native.js';
 import type { ProcessKey } from '../../spans/evidence.js';
-import { RecordSpanFlag } from '../../wire/layout.js';
+import {
+  CAPTURE_SIZE,
+  CaptureMode,
+  RecordSpanFlag,
+  readCapture,
+  writeCapture,
+  type Capture,
+} from '../../wire/layout.js';
 
 /** Members of struct slt_process (bpf/include/state.h) that are read here. */
 const PROCESS_TGID = 0;
@@ -29,6 +36,7 @@ export class ProcessSlots {
   readonly #free: BpfMap;
   readonly #openSpans: BpfMap;
   readonly #runtimes: BpfMap;
+  readonly #captures: BpfMap;
   readonly #release: BpfProgram;
 
   /** startOf: a live process's start (CLOCK_BOOTTIME ns, to the clock tick), undefined: there is none. */
@@ -42,12 +50,22 @@ export class ProcessSlots {
     this.#free = object.map('free_processes');
     this.#openSpans = object.map('open_spans');
     this.#runtimes = object.map('runtimes');
+    this.#captures = object.map('captures');
     this.#release = object.program('release_span');
   }
 
-  /** Processes that are followed now. */
-  count(): number {
-    return this.#byPid.keys().length;
+  /** Processes that are followed now, and those of them that have each of their system calls recorded. */
+  counts(): { tracked: number; recorded: number } {
+    const captures = this.#captures.getBatch(this.#captures.maxEntries).values;
+    const modes = new DataView(captures.buffer, captures.byteOffset, captures.byteLength);
+    const { values, count } = this.#byPid.getBatch(this.#byPid.maxEntries);
+    const slots = new DataView(values.buffer, values.byteOffset, values.byteLength);
+    let recorded = 0;
+    for (let i = 0; i < count; i++) {
+      const index = slots.getUint32(i * 4, true) - 1;
+      if (readCapture(modes, index * CAPTURE_SIZE).mode === CaptureMode.ALL) recorded++;
+    }
+    return { tracked: count, recorded };
   }
 
   /** The slot (index) of a process that is followed; undefined: it is not. */
@@ -61,6 +79,16 @@ export class ProcessSlots {
 
   setRuntimeWords(index: number, value: Uint8Array): void {
     this.#runtimes.set(u32(index), value);
+  }
+
+  /** Returns whether that is another capture than the process had. */
+  setCapture(index: number, capture: Capture): boolean {
+    const value = this.#captures.get(u32(index));
+    if (value === undefined) return false;
+    const before = readCapture(new DataView(value.buffer, value.byteOffset, value.byteLength), 0);
+    if (before.mode === capture.mode && before.escalated === capture.escalated) return false;
+    this.#captures.set(u32(index), writeCapture(capture));
+    return true;
   }
 
   /** Ends the spans of processes that have gone, and frees their slots. Returns the numbers of those processes. */

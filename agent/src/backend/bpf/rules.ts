@@ -1,13 +1,14 @@
 /** The validated configuration in the form that the kernel side reads (schemas/wire/control.h). */
 import type { Config } from '../../../../schemas/config/schema.js';
 import { thresholds } from '../../config/rules.js';
-import { SyscallFlag, writeSyscallRule, type Control } from '../../wire/layout.js';
+import { CaptureMode, SyscallFlag, writeSyscallRule, type Control } from '../../wire/layout.js';
+import { nativeNumber } from '../../wire/syscall-table-compat.js';
 import { syscallTable } from '../../wire/syscall-table.js';
 import { syscallWaits, takesDescriptor } from '../../wire/syscall-waits.js';
 import type { MapSizes } from './sizes.js';
 
 /** SLT_SYSCALLS_MAX */
-const SYSCALLS = 512;
+export const SYSCALLS = 1024;
 
 /** A call that took this long has its descriptor looked at: well above a call that only copies, far below what anybody calls slow. */
 const DETAIL_NS = 20_000n;
@@ -15,20 +16,21 @@ const DETAIL_NS = 20_000n;
 /** Elements of the map `syscalls`, in order, back to back. */
 export function syscallRules(config: Config): Uint8Array {
   const chosen = syscallTable.chosen(config.syscalls);
-  const elements = Array.from({ length: SYSCALLS }, (_, number) =>
-    writeSyscallRule({
+  const elements = Array.from({ length: SYSCALLS }, (_, wireNumber) => {
+    const number = nativeNumber(wireNumber);
+    return writeSyscallRule({
       flags:
         (chosen.has(number) ? SyscallFlag.RECORD : 0) |
         (takesDescriptor.has(number) ? SyscallFlag.TAKES_FD : 0),
       wait: syscallWaits.get(number) ?? 0,
-    }),
-  );
+    });
+  });
   return Buffer.concat(elements);
 }
 
 /** The lowest threshold of any service and operation: what a name that no table holds is held against. */
 export function lowestThreshold(config: Config): bigint {
-  const services = config.rules.map((rule) => rule.threshold);
+  const services = config.rules.flatMap((rule) => rule.threshold ?? []);
   return [thresholds(config).lowestOf(''), ...services].reduce((a, b) => (a < b ? a : b), config.threshold);
 }
 
@@ -39,7 +41,7 @@ export function lowestThreshold(config: Config): bigint {
 export function controlBlock(
   config: Config,
   sizes: MapSizes,
-  state: { generation: number; attachedNs: bigint; thresholdBeforeNs: bigint },
+  state: { generation: number; attachedNs: bigint; callsAttachedNs: bigint; thresholdBeforeNs: bigint },
 ): Control {
   return {
     generation: state.generation,
@@ -53,7 +55,9 @@ export function controlBlock(
     bytesPerSecondUser: BigInt(4 * sizes.ring),
     thresholdNs: lowestThreshold(config),
     thresholdBeforeNs: state.thresholdBeforeNs,
+    capture: config.capture === 'all' ? CaptureMode.ALL : CaptureMode.BLOCKING,
     attachedNs: state.attachedNs,
+    callsAttachedNs: state.callsAttachedNs,
     detailNs: DETAIL_NS,
   };
 }

@@ -1,11 +1,8 @@
 /**
- * The tracepoints are attached while at least one process is tracked, and no
- * longer: an attached system-call tracepoint costs every task of the host.
+ * Tracepoints are attached while at least one process needs them, and no longer:
+ * an attached one costs every task of the host.
  */
 import type { BpfLink, BpfObject } from '../../native.js';
-
-/** How long after the last tracked process has gone. */
-const LINGER_MS = 10_000;
 
 export class Tracepoints {
   readonly #links: BpfLink[] = [];
@@ -15,6 +12,8 @@ export class Tracepoints {
   constructor(
     private readonly object: BpfObject,
     private readonly names: readonly string[],
+    /** How long they stay after the last process has ceased to need them. */
+    private readonly lingerMs: number,
     private readonly changed: (attached: boolean) => void,
   ) {}
 
@@ -22,14 +21,14 @@ export class Tracepoints {
     return this.#links.length > 0;
   }
 
-  /** tracked: the number of processes that are tracked now. */
-  update(tracked: number): void {
-    if (tracked > 0) {
+  /** needed: the number of processes that need them now. */
+  update(needed: number): void {
+    if (needed > 0) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       if (!this.attached) this.#attach();
     } else if (this.attached && this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.detach(), LINGER_MS).unref();
+      this.#timer = setTimeout(() => this.detach(), this.lingerMs).unref();
     }
   }
 
