@@ -14,6 +14,7 @@ export interface AgentOptions {
   /** The descriptor of ours where its console output goes. */
   readonly stdout: number;
   readonly otlpEndpoint: string | undefined;
+  readonly capture: string;
   /** Called with each warning and error of its log. */
   readonly onProblem: (text: string) => void;
 }
@@ -31,14 +32,14 @@ export class DemoAgent {
   ) {}
 
   /** Resolves once it takes services. */
-  static async start({ jsonTo, stdout, otlpEndpoint, onProblem }: AgentOptions): Promise<DemoAgent> {
+  static async start({ jsonTo, stdout, otlpEndpoint, capture, onProblem }: AgentOptions): Promise<DemoAgent> {
     const config = join(root, 'test', 'demo', 'demo.yaml');
     const endpoint = otlpEndpoint === undefined ? [] : ['--otlp-endpoint', otlpEndpoint];
     let last: LogLine | undefined;
     const child = new Child(
       'the agent',
       sltagent,
-      ['run', '--config', config, '--json-to', jsonTo, ...endpoint],
+      ['run', '--config', config, '--capture', capture, '--json-to', jsonTo, ...endpoint],
       {
         stdout,
         onErrorLine: (line) => {

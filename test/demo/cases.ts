@@ -9,6 +9,8 @@ export interface DemoCase {
   readonly injected: string;
   /** The causes (slt.cause.type) that are right; none: the request must not be annotated at all. */
   readonly right: readonly string[];
+  /** Where capture `blocking` cannot tell as much: the causes that are right there, and what the sentence must say. */
+  readonly blocking?: { readonly right: readonly string[]; readonly says: string };
   readonly send: (service: DemoService) => Promise<Response>;
 }
 
@@ -38,7 +40,14 @@ export const cases: readonly DemoCase[] = [
     send: (service) => besideHogs(HOGS, lastCpu(), () => service.get(`/runqueue?cpu=${lastCpu()}`)),
   },
   { name: 'on_cpu', injected: 'a long computation', right: ['on_cpu'], send: get('/on_cpu') },
-  { name: 'syscalls', injected: '5,000 small reads', right: ['syscalls'], send: get('/syscalls') },
+  {
+    name: 'syscalls',
+    injected: '5,000 small reads',
+    right: ['syscalls'],
+    // Calls that do not sleep are time on the CPU there.
+    blocking: { right: ['on_cpu'], says: 'capture `all` would tell' },
+    send: get('/syscalls'),
+  },
   {
     name: 'gil',
     injected: 'another Python thread keeps the GIL',

@@ -3,7 +3,7 @@
  * takes part through `sltagent exec`, requests are made slow for one reason each, and what the agent says about each
  * is held against that reason.
  *
- *   npm run demo -- [--json] [--keep] [--otlp-endpoint URL]
+ *   npm run demo -- [--json] [--keep] [--capture all|blocking] [--otlp-endpoint URL]
  *
  * Exit status: 0 when every explanation is right, 1 when one is wrong or missing, 2 wrong usage, 130 interrupted.
  */
@@ -20,6 +20,7 @@ import { DemoService, type Response } from './service.js';
 interface Options {
   readonly json: boolean;
   readonly keep: boolean;
+  readonly capture: 'all' | 'blocking';
   readonly otlpEndpoint: string | undefined;
 }
 
@@ -30,7 +31,7 @@ interface Verdict {
   readonly ok: boolean;
 }
 
-const USAGE = 'usage: npm run demo -- [--json] [--keep] [--otlp-endpoint URL]';
+const USAGE = 'usage: npm run demo -- [--json] [--keep] [--capture all|blocking] [--otlp-endpoint URL]';
 /** Evidence leaves within 5 s of the end of a span. */
 const EXPLAINED_WITHIN_MS = 5000;
 const PARENT_CHECKED_EACH_MS = 500;
@@ -41,10 +42,14 @@ function optionsOf(args: string[]): Options {
     options: {
       json: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
+      capture: { type: 'string', default: 'all' },
       'otlp-endpoint': { type: 'string' },
     },
   });
-  return { json: values.json, keep: values.keep, otlpEndpoint: values['otlp-endpoint'] };
+  const { json, keep, capture } = values;
+  if (capture !== 'all' && capture !== 'blocking')
+    throw new Error(`--capture takes all or blocking, not ${capture}`);
+  return { json, keep, capture, otlpEndpoint: values['otlp-endpoint'] };
 }
 
 /** Where the agent sends spans, if not to this terminal; with these the service sends its own there too. */
@@ -92,7 +97,7 @@ class Demo {
     );
     if (this.#agent.hasExited) throw new Error(`the agent ended${this.#agent.said()}`);
     if (explanation !== undefined && otlpTarget(this.#options) !== undefined) this.#tell(explanation);
-    this.#judge(demoCase, explanation?.cause.type ?? 'none');
+    this.#judge(demoCase, explanation?.cause.type ?? 'none', explanation?.cause.text);
   }
 
   /** Spans leave in the order in which they end: what was not said by now will not be. */
@@ -103,8 +108,11 @@ class Demo {
     }
   }
 
-  #judge({ name, injected, right }: DemoCase, found: string): void {
-    const ok = right.length === 0 ? found === 'none' : right.includes(found);
+  #judge(demoCase: DemoCase, found: string, text = ''): void {
+    const { name, injected } = demoCase;
+    const blocking = this.#options.capture === 'blocking' ? demoCase.blocking : undefined;
+    const { right, says } = blocking ?? { right: demoCase.right, says: '' };
+    const ok = right.length === 0 ? found === 'none' : right.includes(found) && text.includes(says);
     const verdict: Verdict = { case: name, injected, found, ok };
     if (!ok) this.#wrong.push(verdict);
     if (this.#options.json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
@@ -146,6 +154,7 @@ async function demonstrate(options: Options, folder: string): Promise<Ran> {
     jsonTo,
     stdout: options.json ? 2 : 1,
     otlpEndpoint: options.otlpEndpoint,
+    capture: options.capture,
     onProblem: (text) => process.stderr.write(`${text}\n`),
   });
   say(options, 'A Flask service starts (sltagent exec -- opentelemetry-instrument python service.py).\n\n');
