@@ -37,7 +37,8 @@ function copied({ copies }: ExportStats): Pick<Summary, 'copies'> {
 }
 
 /**
- * Spans: kernel.spans_sent = annotated + dropped.below_rule + dropped.failed + what the exporter dropped.
+ * Spans: kernel.spans_sent = annotated + dropped.span_agent_behind + dropped.below_rule + dropped.failed + what the
+ * exporter dropped.
  * Records: kernel.records_produced = kernel.records_drained + the record_* drops.
  */
 export function summarize(backend: Backend, pipeline: Pipeline, exporter: SpanExporter): Summary {

@@ -151,6 +151,7 @@ export class BpfBackend implements Backend {
     const drained = running.reader.stats();
     counters.set('records_drained', drained.deliveredRecords);
     counters.set('drop.record_agent_behind', drained.droppedRecords);
+    counters.set('drop.span_agent_behind', drained.droppedByTag[RecordType.SPAN] ?? 0n);
     for (const name of running.loaded.tracepoints) {
       const missed = running.loaded.object.program(name).stats().recursionMisses;
       if (missed !== undefined && missed > 0n) counters.set(`drop.recursion_${name}`, missed);
