@@ -20,6 +20,16 @@ export function bpfObjectsOf(pid: number): BpfObjects {
   return { prog: ids('prog'), map: ids('map'), link: ids('link') };
 }
 
+/** The keys of the first of these maps that has that name. */
+export function keysOfMap({ map }: BpfObjects, name: string): Buffer[] {
+  const bpftool = (...words: string[]): unknown =>
+    JSON.parse(execFileSync('bpftool', ['-j', ...words], { encoding: 'utf8', maxBuffer: 2 ** 26 }));
+  const id = map.find((id) => (bpftool('map', 'show', 'id', String(id)) as { name: string }).name === name);
+  if (id === undefined) throw new Error(`there is no map ${name} among ${map.join()}`);
+  const entries = bpftool('map', 'dump', 'id', String(id)) as { key: string[] }[];
+  return entries.map(({ key }) => Buffer.from(key.map(Number)));
+}
+
 /** Those which are there still. Ids are given out upwards: one that is gone does not come again soon. */
 export function remaining(objects: BpfObjects): BpfObjects {
   const still = (kind: Kind): number[] => {

@@ -19,7 +19,7 @@ function countingBackend(counts: Readonly<Record<string, bigint>>): Backend {
     name: 'replay',
     start: () => Promise.resolve(),
     reload: () => undefined,
-    setThreshold: () => undefined,
+    setThreshold: () => false,
     setRuntimeWords: () => undefined,
     counters: () => new Map(Object.entries(counts)),
     stop: () => Promise.resolve(),

@@ -94,6 +94,10 @@ export class Pipeline {
 
   #resourceTold(told: ToldResource): void {
     this.parts.resolver.resourceTold(told);
+    // Its first record may have been lost: what was told since then was told of a service by another name.
+    for (const operation of this.#operations.get(keyOf(told.process))?.values() ?? []) {
+      if (operation.resource === told.number) this.#tellThreshold(operation);
+    }
   }
 
   #span(evidence: SpanEvidence): void {
@@ -135,15 +139,19 @@ export class Pipeline {
     const operations = this.#operations.get(key) ?? new Map<string, Operation>();
     if (operations.size >= MOST_OPERATIONS && !operations.has(`${resource} ${name}`)) return;
     const { serviceName } = this.parts.resolver.resourceOf(process, resource);
-    this.parts.backend.setThreshold({
-      pid: process.pid,
+    const kept = this.parts.backend.setThreshold({
+      process,
       resource,
       name,
       thresholdNs: this.#rules.now.of(serviceName, name),
       thresholdBeforeNs: this.#rules.before.of(serviceName, name),
     });
-    operations.set(`${resource} ${name}`, operation);
-    this.#operations.set(key, operations);
+    if (kept) {
+      operations.set(`${resource} ${name}`, operation);
+      this.#operations.set(key, operations);
+    } else if (operations.delete(`${resource} ${name}`) && operations.size === 0) {
+      this.#operations.delete(key);
+    }
   }
 }
 

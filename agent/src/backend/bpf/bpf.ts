@@ -30,6 +30,13 @@ export interface BpfBackendOptions {
   readonly libsltPath: string;
 }
 
+/** The key of the map `thresholds`. */
+function operationKey({ process, resource, name }: OperationThreshold): Uint8Array {
+  const padded = Buffer.alloc(NAME_BYTES);
+  padded.set(Buffer.from(name).subarray(0, NAME_BYTES));
+  return writeOperation({ tgid: process.pid, resource, name: padded });
+}
+
 interface Running {
   readonly loaded: LoadedObject;
   readonly slots: ProcessSlots;
@@ -110,28 +117,27 @@ export class BpfBackend implements Backend {
     if (running !== undefined) this.#writeRules(running.loaded);
   }
 
-  setThreshold(operation: OperationThreshold): void {
-    const map = this.#running?.loaded.object.map('thresholds');
-    if (map === undefined) return;
-    const ofProcess = this.#operations.get(operation.pid) ?? new Map<string, OperationThreshold>();
-    const id = `${operation.resource} ${operation.name}`;
-    const name = Buffer.alloc(NAME_BYTES);
-    name.set(Buffer.from(operation.name).subarray(0, NAME_BYTES));
-    const key = writeOperation({ tgid: operation.pid, resource: operation.resource, name });
+  setThreshold(operation: OperationThreshold): boolean {
+    const running = this.#running;
+    // The last spans of a process come after its end: nothing would delete what is written for it now.
+    if (running?.slots.find(operation.process) === undefined) return false;
+    const { pid } = operation.process;
     const value = writeThreshold({
       generation: this.#generation,
       thresholdNs: operation.thresholdNs,
       thresholdBeforeNs: operation.thresholdBeforeNs,
     });
     try {
-      map.set(key, value);
+      running.loaded.object.map('thresholds').set(operationKey(operation), value);
     } catch (error) {
       // A full table costs user space a look at each slow span of that name; nothing is lost.
       if ((error as NodeJS.ErrnoException).code !== 'E2BIG') throw error;
-      return;
+      return false;
     }
-    ofProcess.set(id, operation);
-    this.#operations.set(operation.pid, ofProcess);
+    const ofProcess = this.#operations.get(pid) ?? new Map<string, OperationThreshold>();
+    ofProcess.set(`${operation.resource} ${operation.name}`, operation);
+    this.#operations.set(pid, ofProcess);
+    return true;
   }
 
   setRuntimeWords(process: ProcessKey, words: RuntimeWords): void {
@@ -213,9 +219,7 @@ export class BpfBackend implements Backend {
     const thresholds = running.loaded.object.map('thresholds');
     for (const pid of running.slots.sweep()) {
       for (const operation of this.#operations.get(pid)?.values() ?? []) {
-        const name = Buffer.alloc(NAME_BYTES);
-        name.set(Buffer.from(operation.name).subarray(0, NAME_BYTES));
-        thresholds.delete(writeOperation({ tgid: pid, resource: operation.resource, name }));
+        thresholds.delete(operationKey(operation));
       }
       this.#operations.delete(pid);
     }
