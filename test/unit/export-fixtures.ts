@@ -40,6 +40,7 @@ export interface Given {
   readonly resource?: ResolvedResource;
   readonly calls?: readonly AnnotatedCall[];
   readonly text?: string;
+  readonly uid?: number | undefined;
 }
 
 export function annotated({
@@ -47,6 +48,7 @@ export function annotated({
   resource = checkout,
   calls = [],
   text = 'a lock',
+  uid = 1000,
 }: Given = {}): AnnotatedSpan {
   created += 1;
   const hex = created.toString(16);
@@ -89,6 +91,7 @@ export function annotated({
         gaps: [],
       },
       resource,
+      uid,
       threadNames: new Map(),
       calls: [],
       runtime: undefined,

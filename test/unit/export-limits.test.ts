@@ -10,16 +10,22 @@ import { annotated, call, dropsOf, resourceOf, unaccountedFor } from './export-f
 
 const plenty = { annotated_per_second: 1_000_000, subspans_per_trace: 1_000_000 };
 
-function admitted(limits: ExportLimits, count: number, nowMs: number, service = 'checkout'): number {
+function admitted(
+  limits: ExportLimits,
+  count: number,
+  nowMs: number,
+  service = 'checkout',
+  uid = 1000,
+): number {
   const resource = resourceOf(service);
-  return Array.from({ length: count }, () => limits.admit(annotated({ resource }), nowMs)).filter(
+  return Array.from({ length: count }, () => limits.admit(annotated({ resource, uid }), nowMs)).filter(
     ({ kind }) => kind === 'admitted',
   ).length;
 }
 
-function callsLeft(limits: ExportLimits, traceId: TraceId, count: number): string[] {
+function callsLeft(limits: ExportLimits, traceId: TraceId, count: number, uid = 1000): string[] {
   const calls = Array.from({ length: count }, (_, index) => call(`call${index}`, index * 1000, index + 1));
-  const admission = limits.admit(annotated({ identity: { traceId }, calls }), 0);
+  const admission = limits.admit(annotated({ identity: { traceId }, calls, uid }), 0);
   assert.equal(admission.kind, 'admitted');
   assert.equal(admission.subspansLeftOut, count - admission.span.calls.length);
   return admission.span.calls.map(({ name }) => name);
@@ -38,6 +44,17 @@ describe('the limits on what leaves', () => {
     const limits = new ExportLimits({ ...plenty, annotated_per_second: 3 });
     assert.equal(admitted(limits, 10, 0, 'checkout'), 3);
     assert.equal(admitted(limits, 10, 0, 'cart'), 3);
+  });
+
+  it('let no user take what another has left, whatever names and traces that one claims', () => {
+    const limits = new ExportLimits({ annotated_per_second: 3, subspans_per_trace: 2 });
+    assert.equal(admitted(limits, 10, 0, 'checkout', 666), 3);
+    assert.equal(admitted(limits, 10, 0, 'checkout', 1000), 3);
+    const trace = 'c'.repeat(32) as TraceId;
+    const others = new ExportLimits({ ...plenty, subspans_per_trace: 2 });
+    assert.equal(callsLeft(others, trace, 5, 666).length, 2);
+    assert.equal(callsLeft(others, trace, 5, 1000).length, 2);
+    assert.equal(callsLeft(others, trace, 5, 666).length, 0);
   });
 
   it('keep the slowest calls that a trace still has room for, in their order, and the totals for ever', () => {

@@ -77,10 +77,10 @@ export class Pipeline {
     }
   }
 
-  #processStarted({ process }: ProcessEvent): void {
+  #processStarted({ process, uid }: ProcessEvent): void {
     // A process that replaced its program comes again with the same number and start.
     this.#operations.delete(keyOf(process));
-    const facts = this.parts.resolver.processStarted(process);
+    const facts = this.parts.resolver.processStarted(process, uid);
     this.parts.onFacts?.(process, facts);
     if (facts.runtime.runtime !== undefined && facts.runtime.words !== undefined) {
       this.parts.backend.setRuntimeWords(process, facts.runtime.words);
