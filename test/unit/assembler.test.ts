@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Assembler, type ProcessEvent, type ToldResource } from '../../agent/src/spans/assembler.js';
 import type { SpanEvidence } from '../../agent/src/spans/evidence.js';
 import {
@@ -241,6 +243,26 @@ describe('the assembler', () => {
     );
     assert.equal(assembler.stats().orphans, 5000 - 4096);
     assert.equal(assembler.stats().records, 5002);
+  });
+
+  it('keeps no batch in memory for the parts and calls that still wait for their span', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { assembler, spans, take } = listening();
+    const call = { number: 0, flags: CallFlag.DETAIL, remoteAddress: new Uint8Array(16).fill(7) };
+    const batches = Array.from({ length: 20 }, (_, i) => {
+      const calls = callsRecord({ serial: BigInt(i), tid: 1, order: CallsOrder.SLOWEST, calls: [call] });
+      // Memory of its own, not a piece of a pool of Node’s.
+      const batch = new Uint8Array(batchOf([partRecord({ serial: BigInt(i), tid: 1 }), calls]));
+      assembler.batch(batch);
+      return new WeakRef(batch.buffer);
+    });
+    // What a WeakRef was made or asked for in a turn lives until its end.
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    assert.equal(batches.filter((batch) => batch.deref() !== undefined).length, 0);
+    take(spanRecord({ serial: 3n, partsSent: 1 }));
+    assert.deepEqual(spans[0]?.calls[0]?.remoteAddress, call.remoteAddress);
   });
 
   it('counts what is malformed, by reason, and goes on', () => {
