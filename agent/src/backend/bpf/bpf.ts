@@ -98,7 +98,7 @@ export class BpfBackend implements Backend {
         sites: new ProbeSites(object, loaded.uprobeMulti),
         timer: setInterval(() => this.#sweep(), SWEEP_MS),
       };
-      this.#running.sites.attach(this.options.libsltPath);
+      this.#running.sites.attachOwn(this.options.libsltPath);
       this.#attachFoundLibraries();
     } catch (error) {
       await this.stop();
@@ -155,6 +155,7 @@ export class BpfBackend implements Backend {
     if (running === undefined) return this.#lastCounters;
     const counters = readCounters(running.loaded.object.map('counters'));
     const drained = running.reader.stats();
+    counters.set('drop.probe_files', BigInt(running.sites.refusals));
     counters.set('records_drained', drained.deliveredRecords);
     counters.set('drop.record_agent_behind', drained.droppedRecords);
     counters.set('drop.span_agent_behind', drained.droppedByTag[RecordType.SPAN] ?? 0n);
@@ -211,6 +212,7 @@ export class BpfBackend implements Backend {
     this.#sweepProcesses();
     this.#running?.slots.giveUpOldSpans();
     this.#attachFoundLibraries();
+    this.#releaseUnusedLibraries();
   }
 
   #sweepProcesses(): void {
@@ -231,11 +233,20 @@ export class BpfBackend implements Backend {
     if (running === undefined) return;
     for (const library of this.#scan.find(BigInt(Math.round(uptime() * 1e9)))) {
       try {
-        running.sites.attach(library.path);
+        running.sites.attach(library.path, library.uid);
       } catch (error) {
         running.listener.warning(`${library.path} cannot be probed: ${(error as Error).message}`);
       }
     }
+  }
+
+  /** A host that deploys new containers for months must not run out of places for their copies. */
+  #releaseUnusedLibraries(): void {
+    const sites = this.#running?.sites;
+    const unused = sites?.unused(this.#scan.mapped(), performance.now()) ?? [];
+    if (sites === undefined || unused.length === 0) return;
+    const mapped = this.#scan.mappedNow();
+    for (const key of unused) if (!mapped.has(key)) sites.release(key);
   }
 
   #writeRules(loaded: LoadedObject): void {
