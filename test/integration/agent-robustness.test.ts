@@ -1,47 +1,20 @@
 /** Nothing that happens to the agent reaches the service, and whatever is lost has a name and a number. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent, Service, total, type Summary } from '../helpers/agent.js';
 import { bpfObjectsOf, keysOfMap, remaining } from '../helpers/bpf-objects.js';
+import { burst, compiled, inFlight, USER } from '../helpers/burst.js';
 import { root } from '../helpers/compile.js';
 import { endPrograms, Program } from '../helpers/program.js';
 
-/** A user that nobody else on the machine has: with filter.users, the agent's counts are those of this test alone. */
-const USER = 1_000_000 + process.pid;
+/** The agent's counts are those of this test alone. */
 const alone = { filter: { users: [USER] } };
 /** Of agent-programs/burst.c: the first WORKED spans of a burst make CALLS calls each. */
 const WORKED = 1000;
 const CALLS = 20;
-
-/** A program of agent-programs/, linked with libslt. */
-function compiled(name: string): string {
-  const program = join(root, 'build', 'test', name);
-  const source = join(root, 'test', 'integration', 'agent-programs', `${name}.c`);
-  // -fPIC: see test/native/c/Makefile.
-  const flags = ['-std=c11', '-D_GNU_SOURCE', '-fPIC', '-O2', '-Wall', '-Wextra', '-Werror'];
-  const headers = ['preload-libs/c', 'schemas/wire'].map((folder) => `-I${join(root, folder)}`);
-  const library = ['-L', join(root, 'build'), `-Wl,-rpath,${join(root, 'build')}`, '-lslt'];
-  execFileSync('mkdir', ['-p', join(root, 'build', 'test')]);
-  execFileSync('gcc', [...flags, ...headers, source, '-o', program, ...library]);
-  return program;
-}
-
-/** burst.c as that user. It needs no exec: it is linked with libslt. */
-async function burst(program: string): Promise<Program> {
-  const user = ['setpriv', '--reuid', String(USER), '--regid', String(USER), '--clear-groups'];
-  const started = new Program([...user, program]);
-  assert.equal(await started.next(), 'ready');
-  return started;
-}
-
-async function inFlight(program: Program, count: number, milliseconds: number): Promise<void> {
-  program.say(`${count} ${milliseconds}`);
-  assert.equal(await program.next(), 'open');
-}
 
 /** Every span and every record is where the counts say that it is. */
 function assertBalanced(summary: Summary, exporterDrops: readonly string[] = []): void {
