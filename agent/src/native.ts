@@ -136,6 +136,8 @@ export interface DrainStats {
   /** Records and bytes dropped since JavaScript was behind by queuedBatches. */
   droppedRecords: bigint;
   droppedBytes: bigint;
+  /** Of droppedRecords, by the u16 (host order) that a record begins with: 64 counts, for 0 to 63. */
+  droppedByTag: bigint[];
 }
 
 export interface RingBufferReader {

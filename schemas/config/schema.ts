@@ -181,10 +181,14 @@ export const configSchema = z
       .strictObject({
         annotated_per_second: integer(1, 1_000_000)
           .prefault(20)
-          .describe('Annotated spans of one service in a second, with a burst of the same again.'),
+          .describe(
+            'Annotated spans of one service of one user in a second, with a burst of the same again.',
+          ),
         subspans_per_trace: integer(0, 1_000_000)
           .prefault(500)
-          .describe('Sub-spans that are added to one trace. Past it: totals only.'),
+          .describe(
+            'Sub-spans that are added to one trace for the processes of one user. Past it: totals only.',
+          ),
         spans_per_second: integer(1, 10_000_000)
           .prefault(5000)
           .describe('Spans of one process in a second that the kernel follows.'),

@@ -1,6 +1,7 @@
 /** Which BPF objects a process holds, and which of them still exist in the kernel. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { unlessGone } from '../../agent/src/host/processes.js';
 
 type Kind = 'prog' | 'map' | 'link';
 
@@ -9,7 +10,10 @@ export type BpfObjects = Readonly<Record<Kind, readonly number[]>>;
 /** From the descriptors of the process: others on this machine may have objects of the same names. */
 export function bpfObjectsOf(pid: number): BpfObjects {
   const folder = `/proc/${pid}/fdinfo`;
-  const infos = readdirSync(folder).map((fd) => readFileSync(`${folder}/${fd}`, 'utf8'));
+  // One that is gone: of this process itself, what readdir used.
+  const infos = readdirSync(folder).flatMap(
+    (fd) => unlessGone(() => readFileSync(`${folder}/${fd}`, 'utf8')) ?? [],
+  );
   const ids = (kind: Kind): number[] =>
     infos.flatMap((info) => {
       // A link's descriptor names its program too.
@@ -18,6 +22,16 @@ export function bpfObjectsOf(pid: number): BpfObjects {
       return isOf && id !== undefined ? [Number(id)] : [];
     });
   return { prog: ids('prog'), map: ids('map'), link: ids('link') };
+}
+
+/** The keys of the first of these maps that has that name. */
+export function keysOfMap({ map }: BpfObjects, name: string): Buffer[] {
+  const bpftool = (...words: string[]): unknown =>
+    JSON.parse(execFileSync('bpftool', ['-j', ...words], { encoding: 'utf8', maxBuffer: 2 ** 26 }));
+  const id = map.find((id) => (bpftool('map', 'show', 'id', String(id)) as { name: string }).name === name);
+  if (id === undefined) throw new Error(`there is no map ${name} among ${map.join()}`);
+  const entries = bpftool('map', 'dump', 'id', String(id)) as { key: string[] }[];
+  return entries.map(({ key }) => Buffer.from(key.map(Number)));
 }
 
 /** Those which are there still. Ids are given out upwards: one that is gone does not come again soon. */

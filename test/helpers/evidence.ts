@@ -129,6 +129,7 @@ export function resolvedSpan(evidence: SpanEvidence, values: Partial<ResolvedSpa
       serviceName: 'checkout',
       source: 'provider',
     },
+    uid: 1000,
     threadNames: new Map([[100, 'MainThread']]),
     calls: evidence.calls.map(() => ({ filePath: undefined })),
     runtime: undefined,

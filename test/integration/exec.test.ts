@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findProgram } from '../../agent/src/cli/program.js';
 import { root } from '../helpers/compile.js';
 
 const LAUNCHER = join(root, 'agent', 'bin', 'sltagent');
@@ -170,6 +171,44 @@ describe('sltagent exec', () => {
     assert.match(missing.stderr, /no command sltagent-no-such-command on PATH/);
     assert.equal(exec('--', join(folder, 'nothing')).status, 127);
     assert.equal(exec('--', join(folder, 'data')).status, 126);
+  });
+
+  it('says in one sentence why a program cannot be looked at, and looks on along PATH', () => {
+    const circle = join(folder, 'circle');
+    symlinkSync('circle', circle);
+    const refused = exec('--', circle);
+    assert.equal(refused.status, 126);
+    assert.match(refused.stderr, /^sltagent: .*circle cannot be run: ELOOP.*\n$/);
+    const ended = run([LAUNCHER, 'exec', '--', 'true'], {
+      ...process.env,
+      PATH: `${circle}:${process.env['PATH']}`,
+    });
+    assert.deepEqual(ended, { status: 0, stdout: '', stderr: '' });
+  });
+
+  it('ends with 126 for a program in a folder that its user may not search', function () {
+    // To root every folder is open; what a user may not do is asked as that user.
+    if (process.geteuid?.() !== 0) this.skip();
+    const closed = join(folder, 'closed');
+    mkdirSync(closed, { mode: 0o700 });
+    writeFileSync(join(closed, 'program'), '#!/bin/sh\n', { mode: 0o755 });
+    chmodSync(folder, 0o755);
+    process.seteuid?.(65_534);
+    try {
+      const program = join(closed, 'program');
+      for (const [command, path] of [
+        [program, undefined],
+        ['program', closed],
+      ] as const) {
+        assert.throws(() => findProgram(command, path), {
+          exitStatus: 126,
+          message: `${program} cannot be run: permission denied`,
+        });
+      }
+      assert.equal(findProgram('sh', `${closed}:/bin`), '/bin/sh');
+    } finally {
+      process.seteuid?.(0);
+    }
   });
 
   it('gives a script without a first line #! to sh, as shells do', () => {

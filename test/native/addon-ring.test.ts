@@ -21,6 +21,8 @@ function produce(object: BpfObject, count: number, size = 16, flags = 0n): void 
   object.program('produce').testRun(u64(BigInt(count), BigInt(size), flags));
 }
 
+const NONE = Array<bigint>(64).fill(0n);
+
 /** What a reader was given, record by record. */
 class Received {
   readonly numbers: number[] = [];
@@ -81,6 +83,7 @@ describe('addon: ring buffers', () => {
       deliveredBytes: 1_600_000n,
       droppedRecords: 0n,
       droppedBytes: 0n,
+      droppedByTag: NONE,
     });
   });
 
@@ -132,13 +135,33 @@ describe('addon: ring buffers', () => {
     assert.ok(blocked.records - blocked.droppedRecords <= bound, 'no more than the bound waits');
     assert.ok(blocked.droppedRecords > 0n);
     await reader.close();
-    const { records, bytes, deliveredRecords, deliveredBytes, droppedRecords, droppedBytes } = reader.stats();
+    const { records, bytes, deliveredRecords, deliveredBytes, droppedRecords, droppedBytes, droppedByTag } =
+      reader.stats();
     assert.equal(records, readGlobal(object, 'written'));
     assert.equal(readGlobal(object, 'written') + readGlobal(object, 'refused'), 100_000n);
     assert.equal(records, deliveredRecords + droppedRecords);
     assert.equal(bytes, deliveredBytes + droppedBytes);
     assert.equal(bytes, records * 24n);
     assert.equal(deliveredRecords, BigInt(received.numbers.length));
+    // The number that a record begins with, in its first two bytes, is its tag.
+    const tags = NONE.map((_, tag) => Math.ceil((Number(records) - tag) / 65_536));
+    for (const number of received.numbers) {
+      const tag = number % 65_536;
+      if (tag < tags.length) tags[tag] = (tags[tag] ?? 0) - 1;
+    }
+    assert.deepEqual(droppedByTag, tags.map(BigInt));
+  });
+
+  it('finds no tag in a record that is too short for one', async () => {
+    const object = loadFixture('ring');
+    const received = new Received();
+    const reader = drain(object, received, { batchBytes: 64, queuedBatches: 1, pollMs: 1, batchMs: 1 });
+    produce(object, 100, 1);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    const { droppedRecords, droppedByTag } = reader.stats();
+    assert.ok(droppedRecords > 0n);
+    assert.deepEqual(droppedByTag, NONE);
+    await reader.close();
   });
 
   it('delivers again after it had to drop', async () => {

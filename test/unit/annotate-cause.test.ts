@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { accountOf } from '../../agent/src/annotate/account.js';
 import type { Cause } from '../../agent/src/annotate/annotated.js';
 import { findCause } from '../../agent/src/annotate/cause.js';
-import { FdKind } from '../../agent/src/wire/layout.js';
+import { CallFlag, FdKind } from '../../agent/src/wire/layout.js';
 import type { ResolvedSpan } from '../../agent/src/resolve/resolved.js';
 import {
   callTotal,
@@ -43,6 +43,22 @@ describe('the cause of a slow span', () => {
     });
   });
 
+  it('names the call of a wait as that of a sleep in a recorded call', () => {
+    const cause = causeOf({
+      own: { 'blocked.disk': 80 * MS, 'on_cpu.any': 10 * MS },
+      capture: 'blocking',
+      waits: [{ number: callTotal('fsync', {}).number, count: 40, timeNs: 80 * MS, maxNs: 6 * MS }],
+      calls: [keptCall('fsync', 1, { fdKind: FdKind.FILE, fd: 9, blockedUs: 6000, flags: CallFlag.WAIT })],
+    });
+    assert.deepEqual([cause.type, cause.call, cause.descriptor], ['disk', 'fsync', 'file']);
+  });
+
+  it('says of time on the CPU that capture all would tell more, where only waits were captured', () => {
+    const own = { 'on_cpu.any': 80 * MS };
+    assert.match(causeOf({ own, capture: 'blocking' }).text, /on the CPU; capture `all` would tell/);
+    assert.doesNotMatch(causeOf({ own: { 'on_cpu.user': 80 * MS } }).text, /would tell/);
+  });
+
   const grouped: readonly [Record<string, number>, string][] = [
     [{ 'blocked.lock': 60 * MS }, 'lock'],
     [{ 'blocked.runtime': 60 * MS }, 'runtime'],
@@ -52,6 +68,7 @@ describe('the cause of a slow span', () => {
     [{ 'blocked.sleep': 60 * MS }, 'sleep'],
     [{ 'blocked.child': 60 * MS }, 'child_process'],
     [{ 'blocked.page_fault': 60 * MS }, 'page_fault'],
+    [{ 'blocked.memory': 60 * MS }, 'memory'],
     [{ 'blocked.other': 60 * MS }, 'blocked'],
     [{ stopped: 60 * MS }, 'stopped'],
     [{ 'awaiting.loop_busy': 60 * MS }, 'loop_busy'],

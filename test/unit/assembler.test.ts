@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Assembler, type ProcessEvent, type ToldResource } from '../../agent/src/spans/assembler.js';
 import type { SpanEvidence } from '../../agent/src/spans/evidence.js';
 import {
@@ -146,6 +148,26 @@ describe('the assembler', () => {
     );
   });
 
+  it('keeps waits apart from calls, under one number whichever table the call came through', () => {
+    const nanosleep = { number: 35, error: 0xffff, count: 2, timeNs: 20, maxNs: 15, blockedNs: 20 };
+    const totals = [
+      nanosleep,
+      // Of the 32-bit table.
+      { ...nanosleep, number: 512 + 162, count: 1, timeNs: 30, maxNs: 30 },
+      { number: 35, error: 0, count: 1, timeNs: 7, maxNs: 7, blockedNs: 5 },
+    ];
+    const evidence = evidenceOf(
+      { partsSent: 1, flags: RecordSpanFlag.CAPTURE_ALL | RecordSpanFlag.CAPTURE_CHANGED },
+      partRecord({ serial: 1n, tid: 1, calls: 4, totals }),
+    );
+    assert.deepEqual(evidence.waits, [{ number: 35, count: 3, timeNs: 50, maxNs: 30 }]);
+    assert.deepEqual(
+      evidence.totals.map(({ number, count }) => [number, count]),
+      [[35, 1]],
+    );
+    assert.deepEqual([evidence.callCount, evidence.waitCount, evidence.capture], [1, 3, 'mixed']);
+  });
+
   it('keeps a call that is among the slowest and the latest once, with its descriptor', () => {
     const call = { startNs: 100n, number: 0, durationNs: 50, fdKind: FdKind.TCP, fd: 9 };
     const { calls } = evidenceOf(
@@ -241,6 +263,26 @@ describe('the assembler', () => {
     );
     assert.equal(assembler.stats().orphans, 5000 - 4096);
     assert.equal(assembler.stats().records, 5002);
+  });
+
+  it('keeps no batch in memory for the parts and calls that still wait for their span', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { assembler, spans, take } = listening();
+    const call = { number: 0, flags: CallFlag.DETAIL, remoteAddress: new Uint8Array(16).fill(7) };
+    const batches = Array.from({ length: 20 }, (_, i) => {
+      const calls = callsRecord({ serial: BigInt(i), tid: 1, order: CallsOrder.SLOWEST, calls: [call] });
+      // Memory of its own, not a piece of a pool of Node’s.
+      const batch = new Uint8Array(batchOf([partRecord({ serial: BigInt(i), tid: 1 }), calls]));
+      assembler.batch(batch);
+      return new WeakRef(batch.buffer);
+    });
+    // What a WeakRef was made or asked for in a turn lives until its end.
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    assert.equal(batches.filter((batch) => batch.deref() !== undefined).length, 0);
+    take(spanRecord({ serial: 3n, partsSent: 1 }));
+    assert.deepEqual(spans[0]?.calls[0]?.remoteAddress, call.remoteAddress);
   });
 
   it('counts what is malformed, by reason, and goes on', () => {

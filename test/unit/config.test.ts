@@ -142,6 +142,14 @@ describe('the configuration', () => {
     assert.equal(config.data.counters, false);
   });
 
+  it('takes a capture of a service, and refuses one of an operation', () => {
+    const { config } = fromFile('rules: [{ service: a, capture: blocking }]');
+    assert.equal(config.rules[0]?.capture, 'blocking');
+    assert.deepEqual(refusal('rules: [{ service: a, operation: "GET *", capture: all }]'), [
+      'slt.yaml:1:52: rules[0].capture: the capture is that of a whole service: give it in a rule without operation',
+    ]);
+  });
+
   it('refuses a name that is neither a system call nor a class', () => {
     assert.deepEqual(refusal('syscalls:\n  include: [file, fusex]\n'), [
       'slt.yaml:2:19: syscalls.include[1]: expected the name of a system call or a class, got "fusex"; did you mean futex?',

@@ -6,6 +6,7 @@ import type { AnnotatedSpan } from '../../agent/src/annotate/annotated.js';
 import { harmless, wantsColour } from '../../agent/src/export/console-style.js';
 import { ConsoleExporter, type ConsoleOptions } from '../../agent/src/export/console.js';
 import { FdKind } from '../../agent/src/wire/layout.js';
+import { dropsOf, unaccountedFor } from './export-fixtures.js';
 import { callTotal, keptCall, MS, resolvedSpan, spanEvidence } from '../helpers/evidence.js';
 
 const settings = { arguments: 'full', slowest: 16, latest: 16 } as const;
@@ -173,19 +174,57 @@ describe('the console', () => {
     assert.equal(harmless('a\u001b[2Jb'), 'a\\u001b[2Jb');
   });
 
-  it('counts what it leaves out when its reader is behind or gone', () => {
-    const stuck = new Writable({ highWaterMark: 1, write: () => undefined });
+  it('calls nothing delivered that its reader did not take, and counts what it leaves out', async () => {
+    const taken: (() => void)[] = [];
+    const stuck = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => taken.push(done) });
     const exporter = new ConsoleExporter(stuck, { json: true, colour: false });
     const span = slowSpan({ service: 'x'.repeat(1024 * 1024) });
     for (let count = 0; count < 10; count++) exporter.export(span);
-    const { exported, dropped } = exporter.counts;
-    assert.equal(exported + dropped, 10);
-    assert.ok(exported >= 4 && dropped > 0);
     assert.ok(stuck.writableLength < 6 * 1024 * 1024);
+    const behind = exporter.stats();
+    assert.equal(behind.acknowledged, 0);
+    assert.ok(behind.pending >= 4 && behind.pending < 10);
+    assert.deepEqual(dropsOf(behind), { reader_behind: 10 - behind.pending });
 
-    const ended = new PassThrough().end();
-    const late = new ConsoleExporter(ended, { json: true, colour: false });
-    late.export(span);
-    assert.deepEqual(late.counts, { exported: 0, dropped: 1 });
+    taken.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(exporter.stats().acknowledged, 1);
+    await exporter.shutdown(10);
+    exporter.export(span);
+    const stopped = exporter.stats();
+    assert.equal(stopped.acknowledged, 1);
+    assert.deepEqual(dropsOf(stopped), {
+      reader_behind: 10 - behind.pending,
+      shutdown: behind.pending - 1 + 1,
+    });
+    assert.equal(unaccountedFor(stopped), 0);
+    taken.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(exporter.stats(), stopped, 'what ends later has been counted');
+  });
+
+  it('waits at its end until the reader has taken everything', async () => {
+    const slow = new PassThrough({ highWaterMark: 1 });
+    const exporter = new ConsoleExporter(slow, { json: true, colour: false });
+    for (let count = 0; count < 50; count++) exporter.export(slowSpan());
+    const ended = exporter.shutdown(5000);
+    let text = '';
+    slow.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await ended;
+    assert.equal(text.match(/\n/g)?.length, 50);
+    assert.equal(exporter.stats().acknowledged, 50);
+  });
+
+  it('survives a reader that closes its end, and counts what that one missed', async () => {
+    const failing = new Writable({ write: (_chunk, _encoding, done) => done(new Error('write EPIPE')) });
+    const exporter = new ConsoleExporter(failing, { json: true, colour: false });
+    exporter.export(slowSpan());
+    exporter.export(slowSpan());
+    await exporter.flush(1000);
+    exporter.export(slowSpan());
+    const stats = exporter.stats();
+    assert.deepEqual(dropsOf(stats), { reader_gone: 3 });
+    assert.equal(stats.lastProblem, 'write EPIPE');
+    assert.equal(unaccountedFor(stats), 0);
   });
 });

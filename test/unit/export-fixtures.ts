@@ -41,6 +41,7 @@ export interface Given {
   readonly resource?: ResolvedResource;
   readonly calls?: readonly AnnotatedCall[];
   readonly text?: string;
+  readonly uid?: number | undefined;
 }
 
 export function annotated({
@@ -48,6 +49,7 @@ export function annotated({
   resource = checkout,
   calls = [],
   text = 'a lock',
+  uid = 1000,
 }: Given = {}): AnnotatedSpan {
   created += 1;
   const hex = created.toString(16);
@@ -95,6 +97,7 @@ export function annotated({
         gaps: [],
       },
       resource,
+      uid,
       threadNames: new Map(),
       calls: [],
       runtime: undefined,

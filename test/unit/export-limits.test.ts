@@ -1,23 +1,31 @@
 import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
 import { Gate } from '../../agent/src/export/gate.js';
-import { ImmediateExporter } from '../../agent/src/export/immediate.js';
+import { ConsoleExporter } from '../../agent/src/export/console.js';
+import { Copied } from '../../agent/src/export/copies.js';
 import { ExportLimits } from '../../agent/src/export/limits.js';
-import type { AnnotatedSpan } from '../../agent/src/annotate/annotated.js';
+import type { SpanExporter } from '../../agent/src/export/exporter.js';
 import type { TraceId } from '../../agent/src/spans/evidence.js';
 import { annotated, call, dropsOf, resourceOf, unaccountedFor } from './export-fixtures.js';
 
 const plenty = { annotated_per_second: 1_000_000, subspans_per_trace: 1_000_000 };
 
-function admitted(limits: ExportLimits, count: number, nowMs: number, service = 'checkout'): number {
+function admitted(
+  limits: ExportLimits,
+  count: number,
+  nowMs: number,
+  service = 'checkout',
+  uid = 1000,
+): number {
   const resource = resourceOf(service);
-  return Array.from({ length: count }, () => limits.admit(annotated({ resource }), nowMs)).filter(
+  return Array.from({ length: count }, () => limits.admit(annotated({ resource, uid }), nowMs)).filter(
     ({ kind }) => kind === 'admitted',
   ).length;
 }
 
-function callsLeft(limits: ExportLimits, traceId: TraceId, count: number): string[] {
+function callsLeft(limits: ExportLimits, traceId: TraceId, count: number, uid = 1000): string[] {
   const calls = Array.from({ length: count }, (_, index) => call(`call${index}`, index * 1000, index + 1));
-  const admission = limits.admit(annotated({ identity: { traceId }, calls }), 0);
+  const admission = limits.admit(annotated({ identity: { traceId }, calls, uid }), 0);
   assert.equal(admission.kind, 'admitted');
   assert.equal(admission.subspansLeftOut, count - admission.span.calls.length);
   return admission.span.calls.map(({ name }) => name);
@@ -36,6 +44,17 @@ describe('the limits on what leaves', () => {
     const limits = new ExportLimits({ ...plenty, annotated_per_second: 3 });
     assert.equal(admitted(limits, 10, 0, 'checkout'), 3);
     assert.equal(admitted(limits, 10, 0, 'cart'), 3);
+  });
+
+  it('let no user take what another has left, whatever names and traces that one claims', () => {
+    const limits = new ExportLimits({ annotated_per_second: 3, subspans_per_trace: 2 });
+    assert.equal(admitted(limits, 10, 0, 'checkout', 666), 3);
+    assert.equal(admitted(limits, 10, 0, 'checkout', 1000), 3);
+    const trace = 'c'.repeat(32) as TraceId;
+    const others = new ExportLimits({ ...plenty, subspans_per_trace: 2 });
+    assert.equal(callsLeft(others, trace, 5, 666).length, 2);
+    assert.equal(callsLeft(others, trace, 5, 1000).length, 2);
+    assert.equal(callsLeft(others, trace, 5, 666).length, 0);
   });
 
   it('keep the slowest calls that a trace still has room for, in their order, and the totals for ever', () => {
@@ -68,17 +87,30 @@ describe('the limits on what leaves', () => {
 });
 
 describe('the gate in front of an exporter', () => {
-  function gate(unsampled: boolean, print: (span: AnnotatedSpan) => void = () => undefined): Gate {
-    const limits = new ExportLimits({ annotated_per_second: 2, subspans_per_trace: 1 });
-    return new Gate(new ImmediateExporter({ export: print }), { limits, unsampled, now: () => 0 });
+  const admitting = { annotated_per_second: 2, subspans_per_trace: 1 };
+
+  function printing(): { exporter: SpanExporter; lines: () => string[] } {
+    const stream = new PassThrough();
+    return {
+      exporter: new ConsoleExporter(stream, { json: true, colour: false }),
+      lines: () =>
+        String(stream.read() ?? '')
+          .split('\n')
+          .slice(0, -1),
+    };
   }
 
-  it('counts everything that it was given', () => {
-    const exporter = gate(false);
+  function gate(next: SpanExporter, unsampled: boolean): Gate {
+    return new Gate(next, { limits: new ExportLimits(admitting), unsampled, now: () => 0 });
+  }
+
+  it('counts everything that it was given', async () => {
+    const exporter = gate(printing().exporter, false);
     for (let index = 0; index < 5; index += 1) {
       exporter.export(annotated({ identity: { sampled: false } }));
       exporter.export(annotated({ calls: [call('read', 0, 10), call('write', 20, 10)] }));
     }
+    await exporter.flush(1000);
     const stats = exporter.stats();
     assert.equal(stats.accepted, 10);
     assert.equal(stats.acknowledged, 2, 'spans that are not sampled use up no share');
@@ -88,21 +120,26 @@ describe('the gate in front of an exporter', () => {
   });
 
   it('shows spans of unrecorded traces to the console', () => {
-    const shown: string[] = [];
-    const exporter = gate(true, (span) => shown.push(span.source.evidence.span.name));
-    exporter.export(annotated({ identity: { sampled: false, name: 'GET /' } }));
-    assert.deepEqual(shown, ['GET /']);
+    const { exporter, lines } = printing();
+    gate(exporter, true).export(annotated({ identity: { sampled: false, name: 'GET /' } }));
+    assert.deepEqual(
+      lines().map((line) => (JSON.parse(line) as { name: string }).name),
+      ['GET /'],
+    );
   });
 
-  it('goes on after a printer that throws, and counts it', async () => {
-    const exporter = gate(true, () => {
-      throw new Error('EPIPE');
-    });
-    exporter.export(annotated());
-    await exporter.shutdown(10);
-    exporter.export(annotated());
+  it('does not mix up what leaves with what is printed beside it', async () => {
+    const main = printing();
+    const copy = printing();
+    const exporter = new Copied(gate(main.exporter, false), { json: copy.exporter });
+    for (let index = 0; index < 5; index += 1) exporter.export(annotated());
+    await exporter.shutdown(1000);
     const stats = exporter.stats();
-    assert.deepEqual(dropsOf(stats), { rejected: 1, shutdown: 1 });
-    assert.match(stats.lastProblem ?? '', /EPIPE/);
+    assert.equal(main.lines().length, 2);
+    assert.equal(copy.lines().length, 5);
+    assert.equal(stats.acknowledged, 2);
+    assert.deepEqual(dropsOf(stats), { limit_annotated_per_second: 3 });
+    assert.equal(stats.copies['json']?.acknowledged, 5);
+    assert.equal(unaccountedFor(stats), 0);
   });
 });

@@ -33,10 +33,10 @@ describe('the resolver', () => {
   it('keeps what a running process told, however many others come and go', () => {
     const { resolver } = startResolver();
     const old = processNumber(1);
-    resolver.processStarted(old);
+    resolver.processStarted(old, 0);
     tell(resolver, old, 'shop');
     for (let pid = 2; pid < 6000; pid++) {
-      resolver.processStarted(processNumber(pid));
+      resolver.processStarted(processNumber(pid), 0);
       resolver.processEnded(processNumber(pid));
     }
     assert.equal(resolver.resourceOf(old, 1).serviceName, 'shop');
@@ -45,12 +45,12 @@ describe('the resolver', () => {
   it('remembers a process that has just gone, and forgets it when a thousand others have', () => {
     const { resolver, asked } = startResolver();
     const gone = processNumber(1);
-    resolver.processStarted(gone);
+    resolver.processStarted(gone, 0);
     tell(resolver, gone, 'shop');
     resolver.processEnded(gone);
     assert.equal(resolver.resourceOf(gone, 1).serviceName, 'shop');
     for (let pid = 2; pid < 1200; pid++) {
-      resolver.processStarted(processNumber(pid));
+      resolver.processStarted(processNumber(pid), 0);
       resolver.processEnded(processNumber(pid));
     }
     assert.equal(asked.filter((pid) => pid === 1).length, 1);
@@ -61,10 +61,10 @@ describe('the resolver', () => {
   it('forgets what the program before an execve told, and keeps what the new one tells', () => {
     const { resolver } = startResolver();
     const process = processNumber(1);
-    resolver.processStarted(process);
+    resolver.processStarted(process, 0);
     tell(resolver, process, 'launcher');
     resolver.processEnded(process);
-    resolver.processStarted(process);
+    resolver.processStarted(process, 0);
     assert.notEqual(resolver.resourceOf(process, 1).serviceName, 'launcher');
     tell(resolver, process, 'shop');
     assert.equal(resolver.resourceOf(process, 1).serviceName, 'shop');

@@ -46,6 +46,14 @@ describe('the rules that the kernel side gets', () => {
     assert.deepEqual(recorded, [true, false, true, false]);
   });
 
+  it('hold for a call that comes through the 32-bit table as for the same call', () => {
+    const view = new DataView(syscallRules(configured({ syscalls: { exclude: ['read'] } })).buffer);
+    const rule = (number: number) => readSyscallRule(view, (512 + number) * SYSCALL_RULE_SIZE);
+    assert.equal(rule(162).wait, Wait.SLEEP, '162 is nanosleep there, sync in the 64-bit table');
+    assert.equal(rule(3).flags & SyscallFlag.RECORD, 0, '3 is read there, close in the 64-bit table');
+    assert.equal(rule(102).flags, 0, 'socketcall has no one call that it could be named after');
+  });
+
   it('tell how a sleep is classed also for calls that are not recorded', () => {
     const config = configured({ syscalls: { exclude: ['futex', 'read'] } });
     assert.deepEqual(ruleOf(config, 'futex'), { recorded: false, takesFd: false, wait: Wait.FUTEX });

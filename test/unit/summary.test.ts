@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import type { Backend } from '../../agent/src/backend/backend.js';
 import { Pipeline } from '../../agent/src/cli/pipeline.js';
 import { summarize } from '../../agent/src/cli/summary.js';
 import { loadConfig } from '../../agent/src/config/load.js';
+import { ConsoleExporter } from '../../agent/src/export/console.js';
 import { Gate } from '../../agent/src/export/gate.js';
-import { ImmediateExporter } from '../../agent/src/export/immediate.js';
 import { ExportLimits } from '../../agent/src/export/limits.js';
 import { Resolver } from '../../agent/src/resolve/resolver.js';
 import { RecordSpanFlag } from '../../agent/src/wire/layout.js';
@@ -18,7 +19,7 @@ function countingBackend(counts: Readonly<Record<string, bigint>>): Backend {
     name: 'replay',
     start: () => Promise.resolve(),
     reload: () => undefined,
-    setThreshold: () => undefined,
+    setThreshold: () => false,
     setRuntimeWords: () => undefined,
     setCapture: () => undefined,
     counters: () => new Map(Object.entries(counts)),
@@ -37,7 +38,7 @@ function slow(milliseconds: number, values: Partial<SpanValues> = {}): Uint8Arra
 }
 
 describe('the summary', () => {
-  it('finds every span that was sent among those annotated and those dropped', () => {
+  it('finds every span that was sent among those annotated and those dropped', async () => {
     const { config } = loadConfig({
       file: { path: 'test.yaml', text: '{"threshold": "50ms"}' },
       environment: {},
@@ -51,13 +52,15 @@ describe('the summary', () => {
       'drop.switch': 0n,
     });
     let printed = 0;
-    const printer = {
-      export: (): void => {
-        if (++printed === 2) throw new Error('the disk is full');
-      },
-    };
+    const stream = new Writable({
+      write: (_chunk, _encoding, done) => done(++printed === 4 ? new Error('the disk is full') : null),
+    });
     const limits = new ExportLimits({ annotated_per_second: 4, subspans_per_trace: 10 });
-    const exporter = new Gate(new ImmediateExporter(printer), { limits, unsampled: true, now: () => 0 });
+    const exporter = new Gate(new ConsoleExporter(stream, { json: true, colour: false }), {
+      limits,
+      unsampled: true,
+      now: () => 0,
+    });
     const resolver = new Resolver({
       facts: () => ({ name: 'test', environment: {}, attributes: {}, runtime: { runtime: undefined } }),
       threadName: () => undefined,
@@ -73,12 +76,13 @@ describe('the summary', () => {
         ...Array.from({ length: 4097 }, (_, i) => partRecord({ serial: BigInt(i + 100), tid: 1 })),
       ]),
     );
+    await exporter.flush(1000);
     assert.deepEqual(summarize(backend, pipeline, exporter), {
       annotated: 3,
       dropped: {
         span_ring_full: 2,
         below_rule: 1,
-        rejected: 1,
+        reader_gone: 1,
         limit_annotated_per_second: 2,
         malformed_size: 1,
         orphaned_records: 1,

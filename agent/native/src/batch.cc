@@ -2,7 +2,6 @@
 #include "batch.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 namespace slt {

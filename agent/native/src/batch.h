@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -21,6 +22,10 @@ class Batch {
   bool fits(size_t size) const { return used_ + framed(size) <= capacity_; }
   void append(const void *record, uint32_t size);
   void clear();
+
+  /** Calls visit(bytes, size) for each record. */
+  template <typename Visit>
+  void each(const Visit &visit) const;
 
   uint8_t *data() { return memory_.get(); }
   size_t used() const { return used_; }
@@ -40,6 +45,16 @@ class Batch {
   uint64_t records_ = 0;
   uint64_t record_bytes_ = 0;
 };
+
+template <typename Visit>
+void Batch::each(const Visit &visit) const {
+  for (size_t at = 0; at < used_;) {
+    uint32_t size;
+    std::memcpy(&size, memory_.get() + at, sizeof(size));
+    visit(memory_.get() + at + header_bytes, size);
+    at += framed(size);
+  }
+}
 
 /** Keeps some empty batches, so that a steady stream needs no new memory. Used by the thread and by finalizers. */
 class BatchPool {

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 
 #include "log.h"
@@ -107,7 +108,10 @@ DrainStats RingDrain::stats() const {
   const uint64_t delivered_bytes = delivered_bytes_.load(std::memory_order_acquire);
   const uint64_t dropped_records = dropped_records_.load(std::memory_order_acquire);
   const uint64_t dropped_bytes = dropped_bytes_.load(std::memory_order_acquire);
-  return {records_.load(), bytes_.load(), delivered_records, delivered_bytes, dropped_records, dropped_bytes};
+  DrainStats stats{records_.load(),  bytes_.load(),   delivered_records, delivered_bytes,
+                   dropped_records, dropped_bytes, {}};
+  for (size_t tag = 0; tag < drain_tags; tag++) stats.dropped_by_tag[tag] = dropped_by_tag_[tag].load();
+  return stats;
 }
 
 void RingDrain::wake() {
@@ -157,7 +161,7 @@ int RingDrain::take(const void *record, uint32_t size) {
   if (make_room(size)) {
     batch_->append(record, size);
   } else {
-    drop(1, size);
+    drop(record, size);
   }
   if (finishing_) {
     const size_t in_ring = Batch::framed(size);  // the ring's framing is the same: 8 bytes, and a multiple of 8
@@ -203,10 +207,8 @@ void RingDrain::release_slot() {
 }
 
 void RingDrain::hand_over() {
-  const uint64_t records = batch_->records();
-  const uint64_t bytes = batch_->record_bytes();
-  if (abandoned_.load(std::memory_order_relaxed) || !deliver_(std::move(batch_))) {
-    drop(records, bytes);
+  if (abandoned_.load(std::memory_order_relaxed) || !deliver_(batch_)) {
+    batch_->each([this](const void *record, uint32_t size) { drop(record, size); });
     release_slot();
   }
   batch_.reset();
@@ -217,9 +219,14 @@ void RingDrain::hand_over_if_old() {
   if (batch_ && Clock::now() - batch_began_ >= options_.batch_age) hand_over();
 }
 
-void RingDrain::drop(uint64_t records, uint64_t bytes) {
-  add(dropped_records_, records);
-  add(dropped_bytes_, bytes);
+void RingDrain::drop(const void *record, uint32_t size) {
+  uint16_t tag;
+  if (size >= sizeof(tag)) {
+    std::memcpy(&tag, record, sizeof(tag));
+    if (tag < drain_tags) add(dropped_by_tag_[tag], 1);
+  }
+  add(dropped_records_, 1);
+  add(dropped_bytes_, size);
 }
 
 }  // namespace slt

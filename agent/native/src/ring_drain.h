@@ -4,12 +4,15 @@
 // The ring must be emptied even while JavaScript is busy, for a full ring loses
 // records in the kernel. So the thread copies them into batches; only so many
 // batches may wait for JavaScript; past that, records are taken from the ring
-// and dropped, and counted: records = delivered + dropped.
+// and dropped, and counted: records = delivered + dropped. Which ones were
+// dropped is told by their tag, the u16 (host order) that many formats begin a
+// record with; what it means is the reader's to know.
 //
 // A producer may ask for no wake-up (BPF_RB_NO_WAKEUP), and then no poll ever
 // reports the ring as readable. It is therefore also consumed on a timer.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -34,16 +37,21 @@ struct DrainOptions {
   std::chrono::milliseconds poll_interval{20};
 };
 
+/** Tags from 0 to below this are told apart. */
+constexpr size_t drain_tags = 64;
+
 struct DrainStats {
   uint64_t records, bytes;
   uint64_t delivered_records, delivered_bytes;
   uint64_t dropped_records, dropped_bytes;
+  /** Of dropped_records; a record with a larger tag, or too short for one, is in none of them. */
+  std::array<uint64_t, drain_tags> dropped_by_tag;
 };
 
 class RingDrain {
  public:
-  /** Called on the thread: one filled batch. False when nobody takes batches any more. */
-  using Deliver = std::function<bool(std::unique_ptr<Batch>)>;
+  /** Called on the thread: one filled batch. False, and the batch is left where it was, when nobody takes batches any more. */
+  using Deliver = std::function<bool(std::unique_ptr<Batch> &)>;
   /** Called on the thread, as the last thing it does. */
   using Ended = std::function<void()>;
 
@@ -83,7 +91,7 @@ class RingDrain {
   void release_slot();
   void hand_over();
   void hand_over_if_old();
-  void drop(uint64_t records, uint64_t bytes);
+  void drop(const void *record, uint32_t size);
   void wake();
 
   const DrainOptions options_;
@@ -114,6 +122,7 @@ class RingDrain {
   std::atomic<uint64_t> records_{0}, bytes_{0};
   std::atomic<uint64_t> delivered_records_{0}, delivered_bytes_{0};
   std::atomic<uint64_t> dropped_records_{0}, dropped_bytes_{0};
+  std::array<std::atomic<uint64_t>, drain_tags> dropped_by_tag_{};
 };
 
 }  // namespace slt

@@ -85,7 +85,7 @@ RingReader::RingReader(Napi::Env env, Napi::Function on_batch, const DrainOption
       on_batch_(Napi::Persistent(on_batch)),
       map_name_(std::move(map_name)),
       drain_(
-          options, [this](std::unique_ptr<Batch> batch) { return send(batch.get()) && (batch.release(), true); },
+          options, [this](std::unique_ptr<Batch> &batch) { return send(batch.get()) && (batch.release(), true); },
           [this] { send(nullptr); }) {}
 
 RingReader::~RingReader() {
@@ -219,6 +219,11 @@ Napi::Value RingReaderWrap::stats(const Napi::CallbackInfo &info) {
   put("deliveredBytes", stats.delivered_bytes);
   put("droppedRecords", stats.dropped_records);
   put("droppedBytes", stats.dropped_bytes);
+  auto by_tag = Napi::Array::New(info.Env(), drain_tags);
+  for (uint32_t tag = 0; tag < drain_tags; tag++) {
+    by_tag[tag] = Napi::BigInt::New(info.Env(), stats.dropped_by_tag[tag]);
+  }
+  answer.Set("droppedByTag", by_tag);
   return answer;
 }
 

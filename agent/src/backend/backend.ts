@@ -13,7 +13,7 @@ export interface RuntimeWords {
 
 /** The threshold for spans of one process, provider and name. */
 export interface OperationThreshold {
-  readonly pid: number;
+  readonly process: ProcessKey;
   readonly resource: number;
   readonly name: string;
   readonly thresholdNs: bigint;
@@ -43,8 +43,8 @@ export interface Backend {
   start(listener: BackendListener): Promise<void>;
   /** New rules: for spans that start from now on. Throws, with nothing changed, where they cannot be had here. */
   reload(config: Config): void;
-  /** A threshold for a name that the kernel side had no rule for. */
-  setThreshold(operation: OperationThreshold): void;
+  /** A threshold for a name that the kernel side had no rule for. False: not kept, for the process has gone or there is no room. */
+  setThreshold(operation: OperationThreshold): boolean;
   setRuntimeWords(process: ProcessKey, words: RuntimeWords): void;
   /** From now on; a span that is open then is marked. Until it is told, a process has the capture of the configuration. */
   setCapture(process: ProcessKey, capture: ProcessCapture): void;

@@ -22,7 +22,9 @@ export class ReplayBackend implements Backend {
   /** What was slow was decided when it was recorded. */
   reload(): void {}
 
-  setThreshold(): void {}
+  setThreshold(): boolean {
+    return false;
+  }
 
   setRuntimeWords(): void {}
 

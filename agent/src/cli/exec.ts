@@ -62,16 +62,22 @@ function become(command: string, rest: readonly string[], { state, environment }
   }
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const addon = loadAddon();
-  try {
-    return addon.execve(program, [command, ...rest], variables, state);
-  } catch (error) {
-    const { code, message } = error as NativeError;
-    if (code === 'ENOEXEC') {
-      // A script without a first line `#!`: execvp(3) and shells give it to sh.
-      return addon.execve('/bin/sh', ['sh', program, ...rest], variables, state);
+  const start = (path: string, words: string[]): NativeError => {
+    try {
+      return addon.execve(path, words, variables, state);
+    } catch (error) {
+      return error as NativeError;
     }
-    throw new ProgramError(`${program} cannot be run: ${message}`, code === 'ENOENT' ? 127 : 126);
+  };
+  let failure = start(program, [command, ...rest]);
+  if (failure.code === 'ENOEXEC') {
+    // A script without a first line `#!`: execvp(3) and shells give it to sh.
+    failure = start('/bin/sh', ['sh', program, ...rest]);
   }
+  throw new ProgramError(
+    `${program} cannot be run: ${failure.message}`,
+    failure.code === 'ENOENT' ? 127 : 126,
+  );
 }
 
 function loadAddon() {

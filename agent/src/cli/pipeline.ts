@@ -86,7 +86,7 @@ export class Pipeline {
   #processStarted({ process, uid }: ProcessEvent): void {
     // A process that replaced its program comes again with the same number and start.
     this.#operations.delete(keyOf(process));
-    const facts = this.parts.resolver.processStarted(process);
+    const facts = this.parts.resolver.processStarted(process, uid);
     this.parts.onFacts?.(process, facts);
     this.#captures.processStarted(process, uid, this.parts.resolver.resourceOf(process, 0).serviceName);
     if (facts.runtime.runtime !== undefined && facts.runtime.words !== undefined) {
@@ -104,6 +104,10 @@ export class Pipeline {
     this.parts.resolver.resourceTold(told);
     const { serviceName } = this.parts.resolver.resourceOf(told.process, told.number);
     this.#captures.serviceTold(told.process, serviceName);
+    // Its first record may have been lost: what was told since then was told of a service by another name.
+    for (const operation of this.#operations.get(keyOf(told.process))?.values() ?? []) {
+      if (operation.resource === told.number) this.#tellThreshold(operation);
+    }
   }
 
   #span(evidence: SpanEvidence): void {
@@ -146,14 +150,18 @@ export class Pipeline {
     const operations = this.#operations.get(key) ?? new Map<string, Operation>();
     if (operations.size >= MOST_OPERATIONS && !operations.has(`${resource} ${name}`)) return;
     const { serviceName } = this.parts.resolver.resourceOf(process, resource);
-    this.parts.backend.setThreshold({
-      pid: process.pid,
+    const kept = this.parts.backend.setThreshold({
+      process,
       resource,
       name,
       thresholdNs: this.#rules.now.of(serviceName, name),
       thresholdBeforeNs: this.#rules.before.of(serviceName, name),
     });
-    operations.set(`${resource} ${name}`, operation);
-    this.#operations.set(key, operations);
+    if (kept) {
+      operations.set(`${resource} ${name}`, operation);
+      this.#operations.set(key, operations);
+    } else if (operations.delete(`${resource} ${name}`) && operations.size === 0) {
+      this.#operations.delete(key);
+    }
   }
 }

@@ -13,18 +13,18 @@ export function findProgram(command: string, searchPath: string | undefined): st
     : (searchPath ?? DEFAULT_PATH)
         .split(delimiter)
         .map((folder) => join(folder === '' ? '.' : folder, command));
-  let forbidden: string | undefined;
+  let refused: string | undefined;
   for (const candidate of candidates) {
-    if (statSync(candidate, { throwIfNoEntry: false })?.isFile() !== true) {
-      continue;
-    }
-    if (isExecutable(candidate)) {
+    const answer = lookAt(candidate);
+    if (answer === 'program') {
       return candidate;
     }
-    forbidden ??= candidate;
+    if (answer !== 'none') {
+      refused ??= `${candidate} cannot be run: ${answer.refused}`;
+    }
   }
-  if (forbidden !== undefined) {
-    throw new ProgramError(`${forbidden} cannot be run: permission denied`, 126);
+  if (refused !== undefined) {
+    throw new ProgramError(refused, 126);
   }
   throw new ProgramError(
     command.includes('/') ? `there is no file ${command}` : `there is no command ${command} on PATH`,
@@ -32,12 +32,17 @@ export function findProgram(command: string, searchPath: string | undefined): st
   );
 }
 
-function isExecutable(path: string): boolean {
+/** A folder of PATH that may not be searched, or a link that leads round in a circle, is no reason not to look further. */
+function lookAt(path: string): 'program' | 'none' | { readonly refused: string } {
   try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+      return 'none';
+    }
     accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+    return 'program';
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { refused: code === 'EACCES' ? 'permission denied' : message };
   }
 }
 

@@ -1,6 +1,5 @@
 /** `sltagent run`: the agent itself. */
 import { createWriteStream, openSync } from 'node:fs';
-import type { Writable } from 'node:stream';
 import type { Argv, CommandModule } from 'yargs';
 import type { Logger } from 'pino';
 import { BackendError, type BackendListener } from '../backend/backend.js';
@@ -10,7 +9,6 @@ import type { Config } from '../../../schemas/config/schema.js';
 import { ConsoleExporter } from '../export/console.js';
 import { wantsColour } from '../export/console-style.js';
 import { createExporter } from '../export/create.js';
-import type { SpanPrinter } from '../export/immediate.js';
 import { ExportLimits } from '../export/limits.js';
 import type { SpanExporter } from '../export/exporter.js';
 import { FilterError } from '../host/filters.js';
@@ -45,70 +43,25 @@ const AT_START: readonly ((config: Config) => readonly [string, unknown])[] = [
   (config) => ['limits.processes', config.limits.processes],
 ];
 
-/** Resolves when everything that was written has left the process, or its reader has gone. */
-function flushed(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    if (!stream.writable) resolve();
-    else stream.write('', () => resolve());
-  });
-}
-
-interface Printers extends SpanPrinter {
-  flush(): Promise<void>;
-}
-
-/** Where spans are printed: standard output, and a file or descriptor beside it. */
-function printers(args: Pick<RunArguments, 'json' | 'json-to'>, toConsole: boolean): Printers {
-  const targets: SpanPrinter[] = [];
-  const streams: Writable[] = [process.stdout];
-  // A reader that has gone: what is printed from then on is dropped and counted by the exporter.
-  process.stdout.on('error', () => {});
-  if (toConsole || args.json) {
-    targets.push(
-      new ConsoleExporter(process.stdout, {
-        json: args.json,
-        colour: wantsColour(process.stdout, process.env),
-      }),
-    );
-  }
-  const path = args['json-to'];
-  if (path !== undefined) {
-    const stream = createWriteStream(path, { fd: openSync(path, 'a') });
-    streams.push(stream);
-    targets.push(new ConsoleExporter(stream, { json: true, colour: false }));
-  }
-  return {
-    export: (span) => targets.forEach((target) => target.export(span)),
-    flush: async () => {
-      await Promise.all(streams.map(flushed));
-    },
-  };
-}
-
-/** With `printed`, spans go to the printer too, also when they leave over OTLP; its end waits for what was printed. */
-function withPrinter(exporter: SpanExporter, printer: Printers, printed: boolean): SpanExporter {
-  return {
-    export: (span) => {
-      if (printed) printer.export(span);
-      exporter.export(span);
-    },
-    flush: (ms) => exporter.flush(ms),
-    shutdown: async (ms) => {
-      await exporter.shutdown(ms);
-      await printer.flush();
-    },
-    stats: () => exporter.stats(),
-  };
-}
-
 export function exporterFor(
   config: Config,
   args: Pick<RunArguments, 'json' | 'json-to'>,
   limits: ExportLimits,
 ): SpanExporter {
-  const toConsole = config.export.to === 'console';
-  const printer = printers(args, toConsole);
-  return withPrinter(createExporter(config.export, printer, limits), printer, !toConsole);
+  const { stdout } = process;
+  const console = new ConsoleExporter(stdout, { json: args.json, colour: wantsColour(stdout, process.env) });
+  const path = args['json-to'];
+  const copies = {
+    ...(args.json && config.export.to !== 'console' ? { json: console } : {}),
+    ...(path === undefined ? {} : { json_to: fileExporter(path) }),
+  };
+  return createExporter(config.export, console, copies, limits);
+}
+
+/** Throws where the file, or descriptor, cannot be opened. */
+function fileExporter(path: string): SpanExporter {
+  const stream = createWriteStream(path, { fd: openSync(path, 'a') });
+  return new ConsoleExporter(stream, { json: true, colour: false });
 }
 
 class Agent {
@@ -195,8 +148,10 @@ class Agent {
     const summary = summarize(this.#backend, this.#pipeline, this.#exporter);
     if (this.#pipeline.lastError !== undefined)
       this.log.error({ err: this.#pipeline.lastError }, 'a span could not be explained');
-    const { lastProblem } = this.#exporter.stats();
-    if (lastProblem !== undefined) this.log.warn({ problem: lastProblem }, 'the receiver refused');
+    const exported = this.#exporter.stats();
+    for (const { lastProblem } of [exported, ...Object.values(exported.copies)]) {
+      if (lastProblem !== undefined) this.log.warn({ problem: lastProblem }, 'the receiver refused');
+    }
     this.log.info(summary, 'stopped');
   }
 

@@ -1,6 +1,6 @@
 /** What became of every record and every span, for the summary at the end and for `--json`. */
 import type { Backend } from '../backend/backend.js';
-import type { SpanExporter } from '../export/exporter.js';
+import type { ExportStats, SpanExporter } from '../export/exporter.js';
 import type { Pipeline } from './pipeline.js';
 
 export interface Summary {
@@ -9,6 +9,13 @@ export interface Summary {
   /** By reason, only those that happened. */
   readonly dropped: Readonly<Record<string, number>>;
   readonly kernel: Readonly<Record<string, number>>;
+  /** What became of the lines that were printed beside the export, by where they went. */
+  readonly copies?: Readonly<Record<string, CopySummary>>;
+}
+
+export interface CopySummary {
+  readonly printed: number;
+  readonly dropped: Readonly<Record<string, number>>;
 }
 
 function plain(counts: Iterable<readonly [string, bigint]>): Record<string, number> {
@@ -17,8 +24,21 @@ function plain(counts: Iterable<readonly [string, bigint]>): Record<string, numb
   );
 }
 
+function happened(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}
+
+function copied({ copies }: ExportStats): Pick<Summary, 'copies'> {
+  const told = Object.entries(copies).map(
+    ([name, { acknowledged, dropped }]) =>
+      [name, { printed: acknowledged, dropped: happened(dropped) }] as const,
+  );
+  return told.length === 0 ? {} : { copies: Object.fromEntries(told) };
+}
+
 /**
- * Spans: kernel.spans_sent = annotated + dropped.below_rule + dropped.failed + what the exporter dropped.
+ * Spans: kernel.spans_sent = annotated + dropped.span_agent_behind + dropped.below_rule + dropped.failed + what the
+ * exporter dropped.
  * Records: kernel.records_produced = kernel.records_drained + the record_* drops.
  */
 export function summarize(backend: Backend, pipeline: Pipeline, exporter: SpanExporter): Summary {
@@ -36,7 +56,7 @@ export function summarize(backend: Backend, pipeline: Pipeline, exporter: SpanEx
         .filter(([name]) => name.startsWith('drop.'))
         .map(([name, count]) => [name.slice(5), count] as const),
     ),
-    ...Object.fromEntries(Object.entries(exported.dropped).filter(([, count]) => count > 0)),
+    ...happened(exported.dropped),
     ...Object.fromEntries([...assembled.malformed].map(([reason, count]) => [`malformed_${reason}`, count])),
     ...(assembled.orphans > 0 ? { orphaned_records: assembled.orphans } : {}),
     ...(exported.subspansLeftOut > 0 ? { subspans_left_out: exported.subspansLeftOut } : {}),
@@ -45,5 +65,6 @@ export function summarize(backend: Backend, pipeline: Pipeline, exporter: SpanEx
     annotated: exported.acknowledged,
     dropped,
     kernel: plain(kernel.filter(([name]) => !name.startsWith('drop.'))),
+    ...copied(exported),
   };
 }

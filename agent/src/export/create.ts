@@ -1,22 +1,28 @@
 /** The exporter that a configuration asks for. */
 import type { Config } from '../../../schemas/config/schema.js';
+import { Copied } from './copies.js';
 import type { SpanExporter } from './exporter.js';
 import { Gate } from './gate.js';
-import { ImmediateExporter, type SpanPrinter } from './immediate.js';
 import type { ExportLimits } from './limits.js';
 import { OtlpSender } from './otlp.js';
 import { ExportQueue } from './queue.js';
 
-/** `limits` stay the caller's, who sets them anew after a reload. */
+/**
+ * `limits` stay the caller's, who sets them anew after a reload. `copies`, by name: beside the console they get what
+ * that gets; beside a tracer, which takes what is sampled and within the limits, they get all.
+ */
 export function createExporter(
   config: Config['export'],
-  console: SpanPrinter,
+  console: SpanExporter,
+  copies: Readonly<Record<string, SpanExporter>>,
   limits: ExportLimits,
 ): SpanExporter {
   switch (config.to) {
     case 'console':
-      return new Gate(new ImmediateExporter(console), { limits, unsampled: true });
-    case 'otlp':
-      return new Gate(new ExportQueue(new OtlpSender(config.otlp)), { limits, unsampled: false });
+      return new Gate(new Copied(console, copies), { limits, unsampled: true });
+    case 'otlp': {
+      const queue = new ExportQueue(new OtlpSender(config.otlp));
+      return new Copied(new Gate(queue, { limits, unsampled: false }), copies);
+    }
   }
 }

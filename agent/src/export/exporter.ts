@@ -9,6 +9,8 @@ import type { AnnotatedSpan } from '../annotate/annotated.js';
  * - retries_exhausted: the back end could not be reached, or asked to come back, too often;
  * - rejected: the back end refused the request for good;
  * - partial_success: the back end took the request but not all of its spans;
+ * - reader_behind: what waits for the reader of the console, or of a file, has reached its bound;
+ * - reader_gone: that reader closed its end, or the file could not be written;
  * - shutdown: not acknowledged when the time to stop had passed.
  */
 export const exportDropReasons = [
@@ -18,6 +20,8 @@ export const exportDropReasons = [
   'retries_exhausted',
   'rejected',
   'partial_success',
+  'reader_behind',
+  'reader_gone',
   'shutdown',
 ] as const;
 export type ExportDropReason = (typeof exportDropReasons)[number];
@@ -37,6 +41,8 @@ export interface ExportStats {
   readonly retries: number;
   /** The receiver's latest refusal in its own words. */
   readonly lastProblem: string | undefined;
+  /** Of what was printed beside the export, by name; none of the numbers above holds them. */
+  readonly copies: Readonly<Record<string, ExportStats>>;
 }
 
 export interface SpanExporter {
@@ -73,6 +79,7 @@ export class ExportTally {
       subspansLeftOut: 0,
       retries: this.retries,
       lastProblem: this.lastProblem,
+      copies: {},
     };
   }
 }

@@ -1,19 +1,19 @@
 /**
  * How much may leave. A service that is slow as a whole says the same thing with every span, and a trace with
  * thousands of sub-spans opens in no tracer: past the first limit nothing leaves, past the second the totals only.
- * Pure: the time is the caller's.
+ * Any user can call a service as another one's is called, and continue another's trace: each has an allowance of its
+ * own. Pure: the time is the caller's.
  */
 import type { AnnotatedCall, AnnotatedSpan } from '../annotate/annotated.js';
-import type { TraceId } from '../spans/evidence.js';
 
 export interface Limits {
-  /** Spans of one service: the rate at which its bucket fills, and what the bucket holds. */
+  /** Spans of one user's service: the rate at which its bucket fills, and what the bucket holds. */
   readonly annotated_per_second: number;
-  /** Calls that leave as sub-spans of one trace. */
+  /** Calls of one user's processes that leave as sub-spans of one trace. */
   readonly subspans_per_trace: number;
 }
 
-/** Any user can invent service names and trace ids: of each, so many are remembered, the latest seen. */
+/** Of services and traces so many are remembered, the latest seen. One that was forgotten has its whole allowance again. */
 const SERVICES_REMEMBERED = 1024;
 const TRACES_REMEMBERED = 4096;
 
@@ -31,7 +31,7 @@ export class ExportLimits {
   #limits: Limits;
   /** In order of their last use. */
   readonly #buckets = new Map<string, Bucket>();
-  readonly #subspans = new Map<TraceId, number>();
+  readonly #subspans = new Map<string, number>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -44,14 +44,16 @@ export class ExportLimits {
 
   /** nowMs: of a clock that does not go back. */
   admit(span: AnnotatedSpan, nowMs: number): Admission {
-    if (!this.#takeToken(span.source.resource.serviceName, nowMs)) {
+    const { uid, resource, evidence } = span.source;
+    const user = uid ?? 'unknown';
+    if (!this.#takeToken(`${user} ${resource.serviceName}`, nowMs)) {
       return { kind: 'refused', reason: 'limit_annotated_per_second' };
     }
-    const { traceId } = span.source.evidence.span;
-    const used = this.#subspans.get(traceId) ?? 0;
+    const trace = `${user} ${evidence.span.traceId}`;
+    const used = this.#subspans.get(trace) ?? 0;
     const kept = Math.min(span.calls.length, Math.max(0, this.#limits.subspans_per_trace - used));
     if (span.calls.length > 0) {
-      remember(this.#subspans, traceId, used + kept, TRACES_REMEMBERED);
+      remember(this.#subspans, trace, used + kept, TRACES_REMEMBERED);
     }
     const subspansLeftOut = span.calls.length - kept;
     return {
@@ -61,17 +63,12 @@ export class ExportLimits {
     };
   }
 
-  #takeToken(service: string, nowMs: number): boolean {
+  #takeToken(key: string, nowMs: number): boolean {
     const rate = this.#limits.annotated_per_second;
-    const bucket = this.#buckets.get(service) ?? { tokens: rate, atMs: nowMs };
+    const bucket = this.#buckets.get(key) ?? { tokens: rate, atMs: nowMs };
     const tokens = Math.min(rate, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * rate);
     const taken = tokens >= 1;
-    remember(
-      this.#buckets,
-      service,
-      { tokens: taken ? tokens - 1 : tokens, atMs: nowMs },
-      SERVICES_REMEMBERED,
-    );
+    remember(this.#buckets, key, { tokens: taken ? tokens - 1 : tokens, atMs: nowMs }, SERVICES_REMEMBERED);
     return taken;
   }
 }

@@ -2,7 +2,8 @@
  * OTLP by the official exporters: their transports, retries and encodings, put together as the OTLPTraceExporter
  * classes of @opentelemetry/exporter-trace-otlp-* do it. The classes themselves cannot be used, for two things are
  * out of reach behind them: what the back end says of a partial success (they log it), and options that the
- * environment does not mix in a second time (they merge its headers beneath given ones). Certificates are theirs to
+ * environment does not mix in a second time (they merge its headers beneath given ones). So exporter-trace-otlp-http,
+ * on which this package is fixed, is imported by the tests alone: they check their Collector with it. Certificates are theirs to
  * read: OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_KEY and _CLIENT_CERTIFICATE.
  */
 import { ExportResultCode, type ExportResult } from '@opentelemetry/core';

@@ -12,6 +12,7 @@ import { backoffMs, type Backoff } from './backoff.js';
 import { childSpans } from './child-spans.js';
 import { ExportTally, type ExportStats, type SpanExporter } from './exporter.js';
 import { estimateBytes } from './size.js';
+import { within } from './within.js';
 
 /** What became of one request. */
 export type Outcome =
@@ -245,14 +246,4 @@ export class ExportQueue implements SpanExporter {
     await within(ms, woken);
     this.#wake = undefined;
   }
-}
-
-/** Resolves when `work` has ended, or after so many milliseconds. */
-export async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, timeout]);
-  clearTimeout(timer);
 }

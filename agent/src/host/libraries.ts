@@ -1,13 +1,29 @@
 /** Finds copies of libslt that processes map, and where a language runtime keeps its own locks. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { elfSegments, elfSymbols } from './elf.js';
-import { mappedFiles, openablePath, processStart, type MappedFile } from './processes.js';
+import {
+  mappedFiles,
+  openablePath,
+  processStart,
+  processUser,
+  unlessGone,
+  type MappedFile,
+} from './processes.js';
 
 export interface MappedLibrary {
   /** As the agent can open it. */
   readonly path: string;
   readonly pid: number;
+  /** The user of the process. */
+  readonly uid: number;
+}
+
+/** A file for as long as it exists: device and inode as stat(2) tells them; those in /proc/PID/maps may be others (overlay, btrfs). */
+export type FileKey = string & { readonly brand: 'FileKey' };
+
+export function fileKey({ dev, ino }: { readonly dev: number; readonly ino: number }): FileKey {
+  return `${dev}:${ino}` as FileKey;
 }
 
 /** Also one that was replaced since: a service that runs on keeps the former file. */
@@ -22,6 +38,8 @@ const YOUNG_NS = 60_000_000_000n;
 export class LibraryScan {
   readonly #old = new Set<string>();
   readonly #hidden = new Set<string>();
+  /** What each process mapped when it was last looked at. */
+  readonly #mapped = new Map<string, readonly FileKey[]>();
 
   /** Processes which may not be looked at (ptrace(2), "ptrace access mode checking"): their copies are not found. */
   get hidden(): number {
@@ -41,12 +59,40 @@ export class LibraryScan {
       alive.add(id);
       if (this.#old.has(id)) continue;
       if (bootNs - start > YOUNG_NS) this.#old.add(id);
-      for (const file of this.#filesOf(pid, id)) {
-        if (isLibslt(file)) found.push({ path: openablePath(pid, file), pid });
-      }
+      const paths = this.#librariesOf(pid, id);
+      const uid = paths.length === 0 ? undefined : processUser(pid);
+      if (uid !== undefined) found.push(...paths.map((path) => ({ path, pid, uid })));
     }
-    for (const set of [this.#old, this.#hidden]) for (const id of set) if (!alive.has(id)) set.delete(id);
+    for (const known of [this.#old, this.#hidden, this.#mapped]) {
+      for (const id of known.keys()) if (!alive.has(id)) known.delete(id);
+    }
     return found;
+  }
+
+  /** The files that living processes mapped when find() looked at them last: cheap, and wrong for one that has replaced its program since. */
+  mapped(): Set<FileKey> {
+    return new Set([...this.#mapped.values()].flat());
+  }
+
+  /** As mapped(), after every process was looked at anew. */
+  mappedNow(): Set<FileKey> {
+    for (const entry of readdirSync('/proc')) {
+      const pid = Number(entry);
+      const start = Number.isInteger(pid) ? processStart(pid) : undefined;
+      if (start !== undefined) this.#librariesOf(pid, `${pid} ${start}`);
+    }
+    return this.mapped();
+  }
+
+  /** As the agent can open them. */
+  #librariesOf(pid: number, id: string): string[] {
+    const paths = this.#filesOf(pid, id)
+      .filter(isLibslt)
+      .map((file) => openablePath(pid, file));
+    const keys = paths.flatMap((path) => unlessGone(() => fileKey(statSync(path))) ?? []);
+    if (keys.length > 0) this.#mapped.set(id, keys);
+    else this.#mapped.delete(id);
+    return paths;
   }
 
   #filesOf(pid: number, id: string): MappedFile[] {

@@ -33,6 +33,13 @@ export function threadName(pid: number, tid: number): string | undefined {
   return unlessGone(() => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8'))?.trimEnd();
 }
 
+/** Its real user. Not the owner of its folder in /proc, which is root where the process may not be dumped. */
+export function processUser(pid: number): number | undefined {
+  const status = unlessGone(() => readFileSync(`/proc/${pid}/status`, 'latin1'));
+  const uid = status === undefined ? undefined : /^Uid:\t(\d+)/m.exec(status)?.[1];
+  return uid === undefined ? undefined : Number(uid);
+}
+
 export function processExecutable(pid: number): string | undefined {
   return unlessGone(() => readlinkSync(`/proc/${pid}/exe`));
 }

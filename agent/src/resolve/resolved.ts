@@ -25,6 +25,8 @@ export interface ResolvedCall {
 export interface ResolvedSpan {
   readonly evidence: SpanEvidence;
   readonly resource: ResolvedResource;
+  /** The process's user as the kernel saw it, which nobody can make up; undefined: the record of its start was lost. */
+  readonly uid: number | undefined;
   /** Names of the threads in evidence.threads, by tid. */
   readonly threadNames: ReadonlyMap<number, string>;
   readonly calls: readonly ResolvedCall[];

@@ -16,6 +16,7 @@ export interface Surroundings {
 
 interface Known {
   facts: ProcessFacts;
+  readonly uid: number | undefined;
   readonly told: Map<number, ResolvedResource>;
   fallback: ResolvedResource | undefined;
 }
@@ -62,11 +63,12 @@ export class Resolver {
 
   constructor(private readonly surroundings: Surroundings) {}
 
-  /** Reads what is known of the process; again after it has replaced its program. */
-  processStarted(process: ProcessKey): ProcessFacts {
+  /** Reads what is known of the process; again after it has replaced its program. uid: by the kernel's record. */
+  processStarted(process: ProcessKey, uid: number | undefined): ProcessFacts {
     const key = keyOf(process);
     const known = {
       facts: this.surroundings.facts(process),
+      uid,
       told: new Map<number, ResolvedResource>(),
       fallback: undefined,
     };
@@ -99,7 +101,7 @@ export class Resolver {
   /** paths: data.arguments is `full`. */
   resolve(evidence: SpanEvidence, { paths }: { paths: boolean }): ResolvedSpan {
     const { pid } = evidence.process;
-    const { facts } = this.#known(evidence.process);
+    const { facts, uid } = this.#known(evidence.process);
     const threadNames = new Map<number, string>();
     for (const { tid } of evidence.threads) {
       const name = this.surroundings.threadName(pid, tid);
@@ -108,6 +110,7 @@ export class Resolver {
     return {
       evidence,
       resource: this.resourceOf(evidence.process, evidence.resource),
+      uid,
       threadNames,
       calls: evidence.calls.map((call): ResolvedCall => ({
         filePath: paths ? this.surroundings.filePath(pid, call) : undefined,
@@ -120,7 +123,7 @@ export class Resolver {
   #known(process: ProcessKey): Known {
     const known = this.#processes.get(keyOf(process));
     if (known !== undefined) return known;
-    this.processStarted(process);
+    this.processStarted(process, undefined);
     const read = this.#processes.get(keyOf(process));
     if (read === undefined) throw new Error(`process ${process.pid} was not kept`);
     return read;

@@ -76,7 +76,8 @@ const PARENT_REMOTE = 0x02;
 
 interface Pending {
   readonly parts: { record: RecordPart; totals: Total[] }[];
-  readonly calls: { record: RecordCalls; calls: Call[] }[];
+  /** Copies: what waits for its span must not keep whole batches, of which it is a small part. */
+  readonly calls: { order: number; calls: KeptCall[] }[];
 }
 
 const decoder = new TextDecoder();
@@ -185,11 +186,11 @@ function keptCall(call: Call, tid: number): KeptCall {
 function keptCalls(pending: Pending): KeptCall[] {
   const kept = new Map<string, KeptCall>();
   for (const order of [CallsOrder.SLOWEST, CallsOrder.LATEST]) {
-    for (const { record, calls } of pending.calls) {
-      if (record.order !== order) continue;
+    for (const { order: given, calls } of pending.calls) {
+      if (given !== order) continue;
       for (const call of calls) {
-        const id = `${record.tid} ${call.startNs} ${call.number}`;
-        if (!kept.has(id)) kept.set(id, keptCall(call, record.tid));
+        const id = `${call.tid} ${call.startNs} ${call.number}`;
+        if (!kept.has(id)) kept.set(id, call);
       }
     }
   }
@@ -329,7 +330,10 @@ export class Assembler implements RecordSink {
 
   calls(record: RecordCalls, calls: Call[]): void {
     this.#records++;
-    this.#pendingOf(record.serial).calls.push({ record, calls });
+    this.#pendingOf(record.serial).calls.push({
+      order: record.order,
+      calls: calls.map((call) => keptCall(call, record.tid)),
+    });
   }
 
   span(record: RecordSpan): void {

@@ -48,6 +48,13 @@ export interface BpfBackendOptions {
   readonly libsltPath: string;
 }
 
+/** The key of the map `thresholds`. */
+function operationKey({ process, resource, name }: OperationThreshold): Uint8Array {
+  const padded = Buffer.alloc(NAME_BYTES);
+  padded.set(Buffer.from(name).subarray(0, NAME_BYTES));
+  return writeOperation({ tgid: process.pid, resource, name: padded });
+}
+
 interface Running {
   readonly loaded: LoadedObject;
   readonly slots: ProcessSlots;
@@ -117,7 +124,7 @@ export class BpfBackend implements Backend {
         sites: new ProbeSites(object, loaded.uprobeMulti),
         timer: setInterval(() => this.#sweep(), SWEEP_MS),
       };
-      this.#running.sites.attach(this.options.libsltPath);
+      this.#running.sites.attachOwn(this.options.libsltPath);
       this.#attachFoundLibraries();
     } catch (error) {
       await this.stop();
@@ -136,28 +143,27 @@ export class BpfBackend implements Backend {
     if (running !== undefined) this.#writeRules(running.loaded);
   }
 
-  setThreshold(operation: OperationThreshold): void {
-    const map = this.#running?.loaded.object.map('thresholds');
-    if (map === undefined) return;
-    const ofProcess = this.#operations.get(operation.pid) ?? new Map<string, OperationThreshold>();
-    const id = `${operation.resource} ${operation.name}`;
-    const name = Buffer.alloc(NAME_BYTES);
-    name.set(Buffer.from(operation.name).subarray(0, NAME_BYTES));
-    const key = writeOperation({ tgid: operation.pid, resource: operation.resource, name });
+  setThreshold(operation: OperationThreshold): boolean {
+    const running = this.#running;
+    // The last spans of a process come after its end: nothing would delete what is written for it now.
+    if (running?.slots.find(operation.process) === undefined) return false;
+    const { pid } = operation.process;
     const value = writeThreshold({
       generation: this.#generation,
       thresholdNs: operation.thresholdNs,
       thresholdBeforeNs: operation.thresholdBeforeNs,
     });
     try {
-      map.set(key, value);
+      running.loaded.object.map('thresholds').set(operationKey(operation), value);
     } catch (error) {
       // A full table costs user space a look at each slow span of that name; nothing is lost.
       if ((error as NodeJS.ErrnoException).code !== 'E2BIG') throw error;
-      return;
+      return false;
     }
-    ofProcess.set(id, operation);
-    this.#operations.set(operation.pid, ofProcess);
+    const ofProcess = this.#operations.get(pid) ?? new Map<string, OperationThreshold>();
+    ofProcess.set(`${operation.resource} ${operation.name}`, operation);
+    this.#operations.set(pid, ofProcess);
+    return true;
   }
 
   setRuntimeWords(process: ProcessKey, words: RuntimeWords): void {
@@ -189,8 +195,10 @@ export class BpfBackend implements Backend {
     if (running === undefined) return this.#lastCounters;
     const counters = readCounters(running.loaded.object.map('counters'));
     const drained = running.reader.stats();
+    counters.set('drop.probe_files', BigInt(running.sites.refusals));
     counters.set('records_drained', drained.deliveredRecords);
     counters.set('drop.record_agent_behind', drained.droppedRecords);
+    counters.set('drop.span_agent_behind', drained.droppedByTag[RecordType.SPAN] ?? 0n);
     for (const name of [...running.loaded.scheduling, ...running.loaded.calls]) {
       const missed = running.loaded.object.program(name).stats().recursionMisses;
       if (missed !== undefined && missed > 0n) counters.set(`drop.recursion_${name}`, missed);
@@ -245,6 +253,7 @@ export class BpfBackend implements Backend {
     this.#sweepProcesses();
     this.#running?.slots.giveUpOldSpans();
     this.#attachFoundLibraries();
+    this.#releaseUnusedLibraries();
   }
 
   #sweepProcesses(): void {
@@ -253,9 +262,7 @@ export class BpfBackend implements Backend {
     const thresholds = running.loaded.object.map('thresholds');
     for (const pid of running.slots.sweep()) {
       for (const operation of this.#operations.get(pid)?.values() ?? []) {
-        const name = Buffer.alloc(NAME_BYTES);
-        name.set(Buffer.from(operation.name).subarray(0, NAME_BYTES));
-        thresholds.delete(writeOperation({ tgid: pid, resource: operation.resource, name }));
+        thresholds.delete(operationKey(operation));
       }
       this.#operations.delete(pid);
     }
@@ -273,11 +280,20 @@ export class BpfBackend implements Backend {
     if (running === undefined) return;
     for (const library of this.#scan.find(BigInt(Math.round(uptime() * 1e9)))) {
       try {
-        running.sites.attach(library.path);
+        running.sites.attach(library.path, library.uid);
       } catch (error) {
         running.listener.warning(`${library.path} cannot be probed: ${(error as Error).message}`);
       }
     }
+  }
+
+  /** A host that deploys new containers for months must not run out of places for their copies. */
+  #releaseUnusedLibraries(): void {
+    const sites = this.#running?.sites;
+    const unused = sites?.unused(this.#scan.mapped(), performance.now()) ?? [];
+    if (sites === undefined || unused.length === 0) return;
+    const mapped = this.#scan.mappedNow();
+    for (const key of unused) if (!mapped.has(key)) sites.release(key);
   }
 
   #writeRules(loaded: LoadedObject): void {

@@ -1,6 +1,7 @@
 /** Attaches the uprobes to each copy of libslt that is found: an attachment binds an inode, and a copy has one of its own. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { elfSymbols } from '../../host/elf.js';
+import { fileKey, type FileKey } from '../../host/libraries.js';
 import type { BpfLink, BpfObject, UprobeTarget } from '../../native.js';
 import { BackendError } from '../backend.js';
 import { PROBES } from './load.js';
@@ -14,44 +15,122 @@ const NOP_OFFSET = 15;
 const SITE = Buffer.from('662e0f1f8400000000000f1f44000090c3', 'hex');
 /** Copies that are attached at once: each costs descriptors, and anybody can make more. */
 const MOST_FILES = 256;
+/** Of those, for one user: a host often runs everything as one, and still nobody can take the last. */
+const MOST_FILES_OF_USER = 192;
+/** Files that nobody maps stay attached for so long: a service that is started again is seen from its first span on. */
+const UNUSED_MS = 600_000;
+
+/** One copy of libslt, or a file of that name that cannot be attached and is not tried again. */
+interface Site {
+  readonly links: readonly BpfLink[];
+  /** Whose process mapped it first. */
+  readonly uid: number;
+  /** Since when no process maps it (performance.now()); undefined: one does. */
+  unusedSince: number | undefined;
+}
+
+export interface ProbeSiteLimits {
+  readonly files: number;
+  readonly filesOfUser: number;
+  readonly unusedMs: number;
+}
 
 export class ProbeSites {
-  /** Links by device and inode. */
-  readonly #links = new Map<string, BpfLink[]>();
+  readonly #sites = new Map<FileKey, Site>();
+  /** Files that found no room, with the user for whom: told once each. */
+  readonly #refused = new Map<FileKey, Set<number>>();
+  /** The agent's own, which stays. */
+  #own: FileKey | undefined;
+  #refusals = 0;
 
   constructor(
     private readonly object: BpfObject,
     private readonly uprobeMulti: boolean,
+    private readonly limits: ProbeSiteLimits = {
+      files: MOST_FILES,
+      filesOfUser: MOST_FILES_OF_USER,
+      unusedMs: UNUSED_MS,
+    },
   ) {}
 
+  /** Copies that are attached. */
   get files(): number {
-    return this.#links.size;
+    return this.#attached().length;
+  }
+
+  /** Copies that were left out since there are too many, counted once for each user who maps one. */
+  get refusals(): number {
+    return this.#refusals;
+  }
+
+  /** The library that `sltagent exec` hands out: attached until the end, also while nobody maps it. */
+  attachOwn(path: string): void {
+    this.attach(path, 0);
+    this.#own = fileKey(statSync(path));
   }
 
   /**
-   * True when it was not attached before. Throws BackendError, once for each file, when it is no libslt or cannot be
-   * attached. The path is another process's to change, so the file is opened once and all else goes by the descriptor.
+   * True when it was not attached before. Throws BackendError, once for each file (and, where it found no room, user),
+   * when it is no libslt or cannot be attached. The path is another process's to change, so the file is opened once and
+   * all else goes by the descriptor.
    */
-  attach(path: string): boolean {
+  attach(path: string, uid: number): boolean {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { dev, ino } = fstatSync(fd);
-      const key = `${dev}:${ino}`;
-      if (this.#links.has(key)) return false;
+      const key = fileKey(fstatSync(fd));
+      if (this.#sites.has(key) || !this.#hasRoom(key, uid)) return false;
+      const site = { uid, unusedSince: undefined };
       // Also when it fails: it would fail again.
-      this.#links.set(key, []);
-      if (this.#links.size > MOST_FILES) {
-        throw new BackendError(
-          'ERR_PROBE_FILES',
-          `More than ${MOST_FILES} copies of libslt were found.`,
-          'Let services share one, or restart the agent when old ones have gone.',
-        );
-      }
-      this.#links.set(key, this.#attachAll(fd, path));
+      this.#sites.set(key, { ...site, links: [] });
+      this.#sites.set(key, { ...site, links: this.#attachAll(fd, path) });
       return true;
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Takes note of what is mapped. The files that nobody has mapped for a while. */
+  unused(mapped: ReadonlySet<FileKey>, nowMs: number): FileKey[] {
+    const idle: FileKey[] = [];
+    for (const [key, site] of this.#sites) {
+      if (mapped.has(key) || key === this.#own) site.unusedSince = undefined;
+      else site.unusedSince ??= nowMs;
+      if (site.unusedSince !== undefined && nowMs - site.unusedSince >= this.limits.unusedMs) idle.push(key);
+    }
+    for (const key of this.#refused.keys()) if (!mapped.has(key)) this.#refused.delete(key);
+    return idle;
+  }
+
+  /** Detaches a file and forgets it: mapped again, it is found again. */
+  release(key: FileKey): void {
+    for (const link of this.#sites.get(key)?.links ?? []) link.detach();
+    this.#sites.delete(key);
+  }
+
+  detach(): void {
+    for (const key of [...this.#sites.keys()]) this.release(key);
+  }
+
+  #attached(): Site[] {
+    return [...this.#sites.values()].filter(({ links }) => links.length > 0);
+  }
+
+  /** False: none, which has been told already. Asked again while the process is young, for others may go. */
+  #hasRoom(key: FileKey, uid: number): boolean {
+    const attached = this.#attached();
+    const full = attached.length >= this.limits.files;
+    if (!full && attached.filter((site) => site.uid === uid).length < this.limits.filesOfUser) return true;
+    const users = this.#refused.get(key) ?? new Set();
+    if (users.has(uid)) return false;
+    this.#refused.set(key, users.add(uid));
+    this.#refusals++;
+    throw new BackendError(
+      'ERR_PROBE_FILES',
+      full
+        ? `${this.limits.files} copies of libslt are attached already, and no more may be.`
+        : `${this.limits.filesOfUser} copies of libslt of user ${uid} are attached already, and no more of one user may be.`,
+      `Let services share one. A copy that nobody maps is let go after ${this.limits.unusedMs / 60_000} minutes.`,
+    );
   }
 
   #attachAll(fd: number, name: string): BpfLink[] {
@@ -68,11 +147,6 @@ export class ProbeSites {
       throw error;
     }
     return links;
-  }
-
-  detach(): void {
-    for (const links of this.#links.values()) for (const link of links) link.detach();
-    this.#links.clear();
   }
 }
 

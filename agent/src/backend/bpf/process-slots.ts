@@ -8,7 +8,9 @@ import {
   CAPTURE_SIZE,
   CaptureMode,
   RecordSpanFlag,
+  SPAN_KEY_SIZE,
   readCapture,
+  readSpanKey,
   writeCapture,
   type Capture,
 } from '../../wire/layout.js';
@@ -23,6 +25,10 @@ const ABANDONED_NS = 600_000_000_000n;
 const SHORT_OF_SLOTS = 0.8;
 /** ANY_PROCESS of bpf/spans.bpf.c */
 const ANY_PROCESS = 0xffff_ffff_ffff_ffffn;
+
+function nameOf({ pid, startNs }: ProcessKey): string {
+  return `${pid} ${startNs}`;
+}
 
 function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
@@ -98,20 +104,21 @@ export class ProcessSlots {
     const keys = Buffer.from(entries.keys.buffer, entries.keys.byteOffset, entries.keys.byteLength);
     const values = Buffer.from(entries.values.buffer, entries.values.byteOffset, entries.values.byteLength);
     const size = this.#slots.valueSize;
-    const ended = new Map<number, number>();
+    const ended = new Map<number, ProcessKey>();
     for (let i = 0; i < entries.count; i++) {
       const value = values.subarray(i * size, (i + 1) * size);
       const pid = value.readUInt32LE(PROCESS_TGID);
       if (pid === 0) continue;
+      const startNs = value.readBigUInt64LE(PROCESS_START);
       if (value.readUInt32LE(PROCESS_ENDED) === 0) {
-        if (this.#lives(pid, value.readBigUInt64LE(PROCESS_START))) continue;
+        if (this.#lives(pid, startNs)) continue;
         // It went while the tracepoints were not attached.
         this.#byPid.delete(u32(pid));
       }
-      ended.set(keys.readUInt32LE(i * 4), pid);
+      ended.set(keys.readUInt32LE(i * 4), { pid, startNs });
     }
     if (ended.size > 0) this.#releaseSpansOf(ended);
-    for (const [index, pid] of ended) {
+    for (const [index, { pid }] of ended) {
       this.#slots.set(u32(index), Buffer.alloc(size));
       this.#free.push(u32(index));
       gone.push(pid);
@@ -124,7 +131,7 @@ export class ProcessSlots {
     const slots = this.#openSlots();
     if (slots.length < this.spans * SHORT_OF_SLOTS) return 0;
     return slots.reduce(
-      (released, slot) => released + this.#end(slot, RecordSpanFlag.ABANDONED, ANY_PROCESS, ABANDONED_NS),
+      (released, { slot }) => released + this.#end(slot, RecordSpanFlag.ABANDONED, ANY_PROCESS, ABANDONED_NS),
       0,
     );
   }
@@ -137,17 +144,28 @@ export class ProcessSlots {
     return difference > -20_000_000n && difference < 20_000_000n;
   }
 
-  #releaseSpansOf(processes: ReadonlyMap<number, number>): void {
-    const slots = this.#openSlots();
-    for (const index of processes.keys()) {
-      for (const slot of slots) this.#end(slot, RecordSpanFlag.PROCESS_DIED, BigInt(index), 0n);
+  /** One pass over the open spans, of whom each names its process: a process may leave many, and many may die at once. */
+  #releaseSpansOf(processes: ReadonlyMap<number, ProcessKey>): void {
+    // Programs that replaced one another have one key, and a slot each.
+    const slotsOf = new Map<string, number[]>();
+    for (const [index, process] of processes) {
+      const key = nameOf(process);
+      slotsOf.set(key, [...(slotsOf.get(key) ?? []), index]);
+    }
+    for (const { slot, process } of this.#openSlots()) {
+      for (const index of slotsOf.get(nameOf(process)) ?? [])
+        this.#end(slot, RecordSpanFlag.PROCESS_DIED, BigInt(index), 0n);
     }
   }
 
-  #openSlots(): number[] {
-    const { values, count } = this.#openSpans.getBatch(this.#openSpans.maxEntries);
+  #openSlots(): { readonly slot: number; readonly process: ProcessKey }[] {
+    const { keys, values, count } = this.#openSpans.getBatch(this.#openSpans.maxEntries);
+    const keyView = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
     const view = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-    return Array.from({ length: count }, (_, i) => view.readUInt32LE(i * 4));
+    return Array.from({ length: count }, (_, i) => {
+      const { tgid, processStartNs } = readSpanKey(keyView, i * SPAN_KEY_SIZE);
+      return { slot: view.readUInt32LE(i * 4), process: { pid: tgid, startNs: processStartNs } };
+    });
   }
 
   /** The program itself checks that the span is that process's and so old. */
