@@ -52,7 +52,7 @@ export class Pipeline {
     this.#rules = { now, before: now, generation: 1 };
     this.assembler = new Assembler({
       processStarted: (event) => this.#processStarted(event),
-      processEnded: ({ process }) => this.#processEnded(process),
+      processEnded: (event) => this.#processEnded(event),
       resource: (told) => this.#resourceTold(told),
       span: (evidence) => this.#span(evidence),
     });
@@ -77,19 +77,19 @@ export class Pipeline {
     }
   }
 
-  #processStarted({ process }: ProcessEvent): void {
+  #processStarted({ process, program }: ProcessEvent): void {
+    const { facts, news } = this.parts.resolver.processStarted(process, program);
+    if (news === 'nothing') return;
     // A process that replaced its program comes again with the same number and start.
-    this.#operations.delete(keyOf(process));
-    const facts = this.parts.resolver.processStarted(process);
+    if (news === 'program') this.#operations.delete(keyOf(process));
     this.parts.onFacts?.(process, facts);
     if (facts.runtime.runtime !== undefined && facts.runtime.words !== undefined) {
       this.parts.backend.setRuntimeWords(process, facts.runtime.words);
     }
   }
 
-  #processEnded(process: ProcessKey): void {
-    this.#operations.delete(keyOf(process));
-    this.parts.resolver.processEnded(process);
+  #processEnded({ process, program }: ProcessEvent): void {
+    if (this.parts.resolver.processEnded(process, program)) this.#operations.delete(keyOf(process));
   }
 
   #resourceTold(told: ToldResource): void {

@@ -48,6 +48,8 @@ export class BpfBackend implements Backend {
   #stopping = false;
   #attachedNs = 0n;
   #thresholdBeforeNs: bigint;
+  /** Records that JavaScript was too late for, when the processes were swept last. */
+  #lostBehind = 0n;
   #running: Running | undefined;
   #lastCounters: Counters = new Map();
   readonly #scan = new LibraryScan();
@@ -210,7 +212,10 @@ export class BpfBackend implements Backend {
     const running = this.#running;
     if (running === undefined) return;
     const thresholds = running.loaded.object.map('thresholds');
-    for (const pid of running.slots.sweep()) {
+    const { droppedRecords } = running.reader.stats();
+    const lost = droppedRecords > this.#lostBehind;
+    this.#lostBehind = droppedRecords;
+    for (const pid of running.slots.sweep(lost)) {
       for (const operation of this.#operations.get(pid)?.values() ?? []) {
         const name = Buffer.alloc(NAME_BYTES);
         name.set(Buffer.from(operation.name).subarray(0, NAME_BYTES));
