@@ -67,11 +67,13 @@ static __always_inline void settle(struct slt_thread *thread, struct slt_part *p
 	}
 }
 
-static __always_inline void part_start(struct slt_part *part, __u32 thread_slot, __u32 span_slot, __u64 serial,
-				       __u32 tid, __u64 now)
+static __always_inline void part_start(struct slt_part *part, __u32 thread_slot, __u32 span_slot, __u32 process,
+				       __u32 place, __u64 serial, __u32 tid, __u64 now)
 {
 	part->owner = thread_slot;
 	part->span = span_slot;
+	part->process = process;
+	part->place = place;
 	part->slowest_at = 0;
 	part->slowest_floor = 0;
 	__builtin_memset(part->index, 0, sizeof(part->index));
@@ -101,35 +103,58 @@ static __always_inline void part_start(struct slt_part *part, __u32 thread_slot,
 	part->latest.used = 0;
 }
 
-/* The thread's part of the span: the one that it has, or a new one. 0: there was no room, which is counted. */
+/* A new part, counted against the process and its user. 0: there is no room, which is counted. */
+__noinline int part_make(__u32 thread_slot, __u32 span_slot, __u32 place, __u64 now)
+{
+	struct slt_span_slot *span = span_at(span_slot);
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_process *process = span ? process_at_index(span->process) : 0;
+	struct slt_user *user = process ? user_of(process) : 0;
+	struct slt_control *settings = settings_now();
+	struct slt_part *part;
+	__u32 index;
+
+	if (!span || !thread)
+		return 0;
+	if (!process || !user)
+		return 0;
+	if (!settings)
+		return 0;
+	place %= SLT_SPAN_PARTS;
+	if (!below_share(process->parts, settings->parts_process, user->parts, settings->parts_user,
+			 SLT_DROP_PART_SLOTS_PROCESS))
+		return 0;
+	if (bpf_map_pop_elem(&free_parts, &index)) {
+		count(SLT_DROP_PART_SLOTS, 1);
+		return 0;
+	}
+	part = part_at(index + 1);
+	if (!part)
+		return 0;
+	slot_taken(&process->parts, &user->parts);
+	part_start(part, thread_slot, span_slot, span->process, place, span->record.serial, thread->tid, now);
+	part->lost_before = thread->lost;
+	part->state = SLT_PART_WORKING;
+	__sync_fetch_and_add(&span->parts_made, 1);
+	barrier();
+	span->parts[place] = index + 1;
+	return index + 1;
+}
+
 __noinline int part_join(__u32 thread_slot, __u32 span_slot, __u64 now)
 {
 	struct slt_span_slot *span = span_at(span_slot);
 	struct slt_thread *thread = thread_at(thread_slot);
 	struct slt_part *part;
-	__u32 index, slot, place;
+	__u32 slot, place;
 
 	if (!span || !thread)
 		return 0;
 	for (__u32 i = 0; i < SLT_SPAN_PARTS; i++) {
 		place = (thread_slot + i) % SLT_SPAN_PARTS;
 		slot = span->parts[place];
-		if (!slot) {
-			if (bpf_map_pop_elem(&free_parts, &index)) {
-				count(SLT_DROP_PART_SLOTS, 1);
-				break;
-			}
-			slot = index + 1;
-			part = part_at(slot);
-			if (!part)
-				return 0;
-			part_start(part, thread_slot, span_slot, span->record.serial, thread->tid, now);
-			part->lost_before = thread->lost;
-			part->state = SLT_PART_WORKING;
-			barrier();
-			span->parts[place] = slot;
-			return slot;
-		}
+		if (!slot)
+			return part_make(thread_slot, span_slot, place, now);
 		part = part_at(slot);
 		/* The number too: the slot may have been another thread's, which has exited. */
 		if (part && part->owner == thread_slot && part->span == span_slot && part->record.tid == thread->tid) {
@@ -139,7 +164,6 @@ __noinline int part_join(__u32 thread_slot, __u32 span_slot, __u64 now)
 		}
 	}
 	count(SLT_DROP_PART_LIMIT, 1);
-	span->record.flags |= SLT_SPAN_PARTS_LEFT_OUT;
 	return 0;
 }
 
@@ -151,7 +175,10 @@ static __always_inline void part_leave(struct slt_part *part, struct slt_thread 
 	*(volatile __u32 *)&part->state = SLT_PART_IDLE;
 }
 
-/* The first thread that works for a span makes it count as an open child of its parent. */
+/*
+ * The first thread that works for a span makes it count as an open child of its parent. Two that are first
+ * count it twice, and its end takes both off (tell_parent).
+ */
 static __always_inline void count_with_parent(struct slt_span_slot *span, __u32 thread_slot, __u64 now,
 					      const __u64 *account)
 {
@@ -159,8 +186,31 @@ static __always_inline void count_with_parent(struct slt_span_slot *span, __u32 
 
 	if (span->counted_by_parent || !parent || !span_is_open(parent, span->record.parent_serial))
 		return;
-	span->counted_by_parent = 1;
+	__sync_fetch_and_add(&span->counted_by_parent, 1);
 	span_resume(parent, thread_slot, now, account);
+}
+
+/* The thread ceases to work in a part that is its own; its account is settled. */
+__noinline int context_leave(__u32 thread_slot, __u32 part_slot, __u64 now)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_part *part = part_at(part_slot);
+	struct slt_span_slot *span = part ? span_at(part->span) : 0;
+	__u32 place;
+
+	if (!thread || !span)
+		return 0;
+	if (span_is_open(span, part->record.serial))
+		span_suspend(span, 1, thread_slot, now, thread->reading[SLT_CLASS_BLOCKED_POLL]);
+	place = part->place % SLT_SPAN_PARTS;
+	if (*(volatile __u32 *)&span->parts[place] == part_slot) {
+		part_leave(part, thread, now);
+	} else if (*(volatile __u32 *)&part->owner == thread_slot) {
+		/* another thread took its place at the same instant: nobody else knows of it */
+		part_release(part, part_slot);
+		parts_given_back(part->process, 1);
+	}
+	return 0;
 }
 
 __noinline int context_change(__u32 thread_slot, __u32 span_slot)
@@ -187,46 +237,59 @@ __noinline int context_change(__u32 thread_slot, __u32 span_slot)
 	settle(thread, part, account);
 	after = span_slot ? part_join(thread_slot, span_slot, now) : 0;
 	thread->part = after;
-	span = after ? span_at(span_slot) : 0;
-	if (span) {
+	if (span && after) {
 		count_with_parent(span, thread_slot, now, account);
 		span_resume(span, thread_slot, now, account);
+	} else if (span) {
+		__sync_fetch_and_add(&span->threads_left_out, 1);
 	}
-	if (!part)
-		return 0;
-	span = span_at(part->span);
-	if (span && span_is_open(span, part->record.serial))
-		span_suspend(span, thread_slot, now, account[SLT_CLASS_BLOCKED_POLL]);
-	part_leave(part, thread, now);
-	return 0;
+	return part ? context_leave(thread_slot, before, now) : 0;
 }
 
 SEC("uprobe")
 int BPF_KPROBE(probe_context_set, const struct slt_span *told)
 {
-	struct slt_span_key key = {};
-	struct slt_thread *thread;
 	__u32 slot = thread_enter();
-	__u32 *span_slot, index;
-	struct slt_process *process;
+	struct slt_thread *thread = thread_at(slot);
+	struct slt_span_key key = {};
+	struct slt_open_span *open;
 
-	thread = thread_at(slot);
 	if (!thread)
 		return 0;
 	if (!told)
 		return context_change(slot, 0);
-	index = thread->process;
-	process = bpf_map_lookup_elem(&processes, &index);
-	if (!process)
+	open = find_span(thread, told, &key);
+	if (!key.tgid)
 		return 0;
-	if (bpf_probe_read_user(key.span_id, sizeof(key.span_id), &told->span_id)) {
-		count(SLT_DROP_PROBE_UNREADABLE, 1);
-		return 0;
-	}
-	key.process_start_ns = process->start_ns;
-	key.tgid = thread->tgid;
-	span_slot = bpf_map_lookup_elem(&open_spans, &key);
-	if (!span_slot)
+	if (!open)
 		count(SLT_DROP_CONTEXT_UNKNOWN, 1);
-	return context_change(slot, span_slot ? *span_slot : 0);
+	return context_change(slot, open ? open->slot : 0);
+}
+
+/*
+ * Run by user space (BPF_PROG_TEST_RUN): frees those of so many parts from an index on that a process which has
+ * gone, and whose spans have been ended, has left. Arguments: first index, process index. Returns how many.
+ */
+#define PARTS_AT_ONCE 256
+
+__noinline int part_sweep(__u32 index, __u32 process)
+{
+	struct slt_part *part = bpf_map_lookup_elem(&parts, &index);
+
+	if (!part || part->state == SLT_PART_FREE || part->process != process)
+		return 0;
+	part_release(part, index + 1);
+	parts_given_back(process, 1);
+	return 1;
+}
+
+SEC("raw_tp")
+int release_parts(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 first = ctx->args[0], process = ctx->args[1];
+	int freed = 0;
+
+	for (__u32 i = 0; i < PARTS_AT_ONCE; i++)
+		freed += part_sweep(first + i, process);
+	return freed;
 }

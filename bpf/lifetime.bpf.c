@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How processes and threads come to be tracked, and how they cease to be. */
 #define __VMLINUX_H__ 1
-#include "limits.h"
 #include "probes.h"
-#include "ring.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
@@ -36,96 +34,85 @@ static __always_inline bool process_allowed(const struct slt_control *settings, 
 	return !settings->filter_cgroups || cgroup_allowed(task);
 }
 
-static __always_inline void tell_process(const struct slt_process *process, __u16 type)
+static __always_inline __u32 *user_slot(__u32 uid)
 {
-	struct slt_record_process record = {
-		.header = { .type = type, .version = SLT_RECORD_VERSION, .size = sizeof(record) },
-		.tgid = process->tgid,
-		.uid = process->uid,
-		.start_ns = process->start_ns,
-		.cgroup_id = process->cgroup_id,
-		.time_ns = bpf_ktime_get_ns(),
-	};
-
-	/* The agent attaches the tracepoints when it hears of the first process: it must not sleep on. */
-	ring_send(&record, sizeof(record), BPF_RB_FORCE_WAKEUP);
+	return bpf_map_lookup_elem(&users_by_uid, &uid);
 }
 
-/* The slot of the calling process, made on its first call. */
-__noinline int process_enter(void)
+/*
+ * Counts one more process of the user, whose slot is made with the first. Its counts are not cleared then: a
+ * process that came in while the slot was freed still holds what it holds. 0: there is no room.
+ */
+__noinline int user_enter(__u32 uid)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32, uid = bpf_get_current_uid_gid();
-	__u32 *known = bpf_map_lookup_elem(&processes_by_tgid, &tgid), index, slot;
-	struct slt_control *settings = settings_now();
-	struct slt_runtime *runtime;
-	struct slt_capture *capture;
-	struct slt_process *process;
+	__u32 *known = user_slot(uid), index, slot;
+	struct slt_user *user;
 
-	if (known)
-		return *known;
-	if (!settings || !process_allowed(settings, task, uid)) {
-		count(SLT_DROP_PROCESS_FILTERED, 1);
-		return 0;
+	if (!known) {
+		if (bpf_map_pop_elem(&free_users, &index))
+			return 0;
+		user = bpf_map_lookup_elem(&users, &index);
+		if (!user)
+			return 0;
+		user->uid = uid;
+		slot = index + 1;
+		if (bpf_map_update_elem(&users_by_uid, &uid, &slot, BPF_NOEXIST))
+			bpf_map_push_elem(&free_users, &index, BPF_ANY); /* another process of the user was first */
+		known = user_slot(uid);
+		if (!known)
+			return 0;
 	}
-	if (bpf_map_pop_elem(&free_processes, &index)) {
-		count(SLT_DROP_PROCESS_SLOTS, 1);
+	slot = *known;
+	index = slot - 1;
+	user = bpf_map_lookup_elem(&users, &index);
+	if (!user)
 		return 0;
-	}
-	process = bpf_map_lookup_elem(&processes, &index);
-	runtime = bpf_map_lookup_elem(&runtimes, &index);
-	capture = bpf_map_lookup_elem(&captures, &index);
-	if (!process || !runtime)
-		return 0;
-	if (!capture)
-		return 0;
-	__builtin_memset(process, 0, sizeof(*process));
-	__builtin_memset(runtime, 0, sizeof(*runtime));
-	capture->mode = settings->capture;
-	capture->escalated = 0;
-	capture->since_ns = bpf_ktime_get_ns();
-	process->tgid = tgid;
-	process->uid = uid;
-	process->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	process->cgroup_id = bpf_get_current_cgroup_id();
-	process->exec_id = BPF_CORE_READ(task, self_exec_id);
-	slot = index + 1;
-	if (bpf_map_update_elem(&processes_by_tgid, &tgid, &slot, BPF_NOEXIST)) {
-		/* another of its threads was first */
-		process->tgid = 0;
-		bpf_map_push_elem(&free_processes, &index, BPF_ANY);
-		known = bpf_map_lookup_elem(&processes_by_tgid, &tgid);
-		return known ? *known : 0;
-	}
-	count(SLT_COUNT_PROCESSES, 1);
-	tell_process(process, SLT_RECORD_PROCESS);
+	__sync_fetch_and_add(&user->processes, 1);
 	return slot;
 }
 
-__noinline int thread_gone(__u32 tid)
+/* One less; the slot goes with the last. Whoever deletes the number frees the slot, so it is freed once. */
+__noinline int user_leave(__u32 slot)
 {
-	__u16 *place = thread_slot_of_tid(tid);
-	__u32 *on_cpu = thread_slot_of_cpu();
-	__u32 slot, index;
-	struct slt_thread *thread;
+	__u32 index = slot - 1, uid, *known;
+	struct slt_user *user = bpf_map_lookup_elem(&users, &index);
 
-	if (!place || !on_cpu || !*place)
+	if (!user)
 		return 0;
-	slot = *place;
-	context_change(slot, 0);
-	*(volatile __u16 *)place = 0;
-	barrier();
-	if (*on_cpu == slot)
-		*(volatile __u32 *)on_cpu = 0;
-	thread = thread_at(slot);
-	if (thread)
-		thread->tid = 0;
-	index = slot - 1;
-	bpf_map_push_elem(&free_threads, &index, BPF_ANY);
+	__sync_fetch_and_add(&user->processes, -1);
+	if (*(volatile __u32 *)&user->processes)
+		return 0;
+	uid = user->uid;
+	known = user_slot(uid);
+	if (known && *known == slot && !bpf_map_delete_elem(&users_by_uid, &uid))
+		bpf_map_push_elem(&free_users, &index, BPF_ANY);
 	return 0;
 }
 
-/* Its spans stay open in the slot; user space ends them and frees it. */
+/* Whether the user holds fewer process slots than it may; counts why not. */
+static __always_inline bool may_follow_process(const struct slt_control *settings, __u32 uid)
+{
+	__u32 *slot = user_slot(uid), index;
+	struct slt_user *user;
+
+	if (!slot)
+		return true;
+	index = *slot - 1;
+	user = bpf_map_lookup_elem(&users, &index);
+	if (!user || user->processes < settings->processes_user)
+		return true;
+	count(SLT_DROP_PROCESS_SLOTS_USER, 1);
+	return false;
+}
+
+/* A process is known by its number and start, its program by the number of its execve(2). */
+static __always_inline bool runs_in(const struct task_struct *task, const struct slt_process *process)
+{
+	return process->start_ns == BPF_CORE_READ(task, group_leader, start_boottime) &&
+	       process->exec_id == BPF_CORE_READ(task, self_exec_id);
+}
+
+/* Its spans and threads stay in their slots; user space ends them and frees it. */
 __noinline int process_gone(__u32 number)
 {
 	__u32 tgid = number, *slot = bpf_map_lookup_elem(&processes_by_tgid, &tgid), index;
@@ -134,12 +121,133 @@ __noinline int process_gone(__u32 number)
 	if (!slot)
 		return 0;
 	index = *slot - 1;
-	process = bpf_map_lookup_elem(&processes, &index);
+	process = process_at_index(index);
 	bpf_map_delete_elem(&processes_by_tgid, &tgid);
 	if (!process)
 		return 0;
-	process->ended = 1;
-	tell_process(process, SLT_RECORD_EXIT);
+	process_tell(index, SLT_RECORD_EXIT, 0);
+	barrier();
+	*(volatile __u32 *)&process->ended = 1;
+	return 0;
+}
+
+/* A slot for the calling process, which has none. */
+__noinline int process_create(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, uid = bpf_get_current_uid_gid(), index, slot, user, *known;
+	struct slt_control *settings = settings_now();
+	struct slt_runtime *runtime;
+	struct slt_capture *capture;
+	struct slt_process *process;
+
+	if (!settings || !process_allowed(settings, task, uid)) {
+		count(SLT_DROP_PROCESS_FILTERED, 1);
+		return 0;
+	}
+	if (!may_follow_process(settings, uid))
+		return 0;
+	if (bpf_map_pop_elem(&free_processes, &index)) {
+		count(SLT_DROP_PROCESS_SLOTS, 1);
+		return 0;
+	}
+	process = process_at_index(index);
+	runtime = bpf_map_lookup_elem(&runtimes, &index);
+	capture = bpf_map_lookup_elem(&captures, &index);
+	if (!process || !runtime)
+		return 0;
+	if (!capture)
+		return 0;
+	user = user_enter(uid);
+	if (!user) {
+		count(SLT_DROP_PROCESS_SLOTS, 1);
+		bpf_map_push_elem(&free_processes, &index, BPF_ANY);
+		return 0;
+	}
+	__builtin_memset(process, 0, sizeof(*process));
+	__builtin_memset(runtime, 0, sizeof(*runtime));
+	capture->mode = settings->capture;
+	capture->escalated = 0;
+	capture->since_ns = bpf_ktime_get_ns();
+	process->uid = uid;
+	process->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	process->cgroup_id = bpf_get_current_cgroup_id();
+	process->exec_id = BPF_CORE_READ(task, self_exec_id);
+	process->user = user;
+	/* Last: user space's sweep takes a slot with a number for one that is in use. */
+	barrier();
+	*(volatile __u32 *)&process->tgid = tgid;
+	slot = index + 1;
+	if (bpf_map_update_elem(&processes_by_tgid, &tgid, &slot, BPF_NOEXIST)) {
+		/* another of its threads was first */
+		process->tgid = 0;
+		user_leave(user);
+		bpf_map_push_elem(&free_processes, &index, BPF_ANY);
+		known = bpf_map_lookup_elem(&processes_by_tgid, &tgid);
+		return known ? *known : 0;
+	}
+	count(SLT_COUNT_PROCESSES, 1);
+	process_tell(index, SLT_RECORD_PROCESS, 0);
+	return slot;
+}
+
+/* The slot of the calling process, made on its first call. */
+__noinline int process_enter(void)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, *known = bpf_map_lookup_elem(&processes_by_tgid, &tgid), slot;
+	struct slt_process *process;
+
+	if (!known)
+		return process_create();
+	slot = *known;
+	process = process_at_index(slot - 1);
+	if (process && runs_in(task, process))
+		return slot;
+	/* The end of the process before, or its execve(2), was not seen. */
+	process_gone(tgid);
+	return process_create();
+}
+
+static __always_inline void thread_free(struct slt_thread *thread, __u32 slot)
+{
+	struct slt_process *process = process_at_index(thread->process);
+	struct slt_user *user = process ? user_of(process) : 0;
+	__u32 index = slot - 1;
+
+	thread->tid = 0;
+	if (process && user)
+		slots_given_back(&process->threads, &user->threads, 1);
+	bpf_map_push_elem(&free_threads, &index, BPF_ANY);
+}
+
+/*
+ * A thread exits, on the thread itself; `start_ns` is its process's. A slot under its number that is
+ * another process's was left by a thread whose end was not seen, and stays for the sweep (release_thread).
+ */
+__noinline int thread_gone(__u32 tid, __u64 start_ns)
+{
+	__u16 *place = thread_slot_of_tid(tid);
+	__u32 *on_cpu = thread_slot_of_cpu();
+	struct slt_process *process;
+	struct slt_thread *thread;
+	__u32 slot;
+
+	if (!place || !on_cpu || !*place)
+		return 0;
+	slot = *place;
+	thread = thread_at(slot);
+	process = thread ? process_at_index(thread->process) : 0;
+	if (!thread || !process)
+		return 0;
+	if (process->start_ns != start_ns)
+		return 0;
+	context_change(slot, 0);
+	*(volatile __u16 *)place = 0;
+	barrier();
+	if (*on_cpu == slot)
+		*(volatile __u32 *)on_cpu = 0;
+	thread_free(thread, slot);
 	return 0;
 }
 
@@ -179,13 +287,21 @@ __noinline int thread_create(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid(), index;
 	__u16 *slot = thread_slot_of_tid(tid);
+	struct slt_control *settings = settings_now();
+	struct slt_process *process;
 	struct slt_thread *thread;
-	int process;
+	struct slt_user *user;
+	int process_slot;
 
-	if (!slot)
+	if (!slot || !settings)
 		return 0;
-	process = process_enter();
-	if (!process)
+	process_slot = process_enter();
+	process = process_at_index(process_slot - 1);
+	user = process ? user_of(process) : 0;
+	if (!process || !user)
+		return 0;
+	if (!below_share(process->threads, settings->threads_process, user->threads, settings->threads_user,
+			 SLT_DROP_THREAD_SLOTS_PROCESS))
 		return 0;
 	if (bpf_map_pop_elem(&free_threads, &index)) {
 		count(SLT_DROP_THREAD_SLOTS, 1);
@@ -197,8 +313,9 @@ __noinline int thread_create(void)
 	__builtin_memset(thread, 0, sizeof(*thread));
 	thread->tid = tid;
 	thread->tgid = bpf_get_current_pid_tgid() >> 32;
-	thread->process = process - 1;
+	thread->process = process_slot - 1;
 	thread->since = bpf_ktime_get_ns();
+	slot_taken(&process->threads, &user->threads);
 	count(SLT_COUNT_THREADS, 1);
 	/* The slot must be whole before a tracepoint can find it, and the CPU's comes last: a switch before it sets it too. */
 	barrier();
@@ -220,8 +337,6 @@ __noinline int thread_enter(void)
 		run_on_this_cpu(thread, *slot);
 		return *slot;
 	}
-	if (thread)
-		thread_gone(id);
 	return thread_create();
 }
 
@@ -234,17 +349,17 @@ int BPF_KPROBE(probe_process)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 tgid = id >> 32, index;
-	__u32 *known = bpf_map_lookup_elem(&processes_by_tgid, &tgid);
+	__u16 *place = thread_slot_of_tid(id);
+	__u32 tgid = id >> 32, *known = bpf_map_lookup_elem(&processes_by_tgid, &tgid);
+	__u32 *on_cpu = thread_slot_of_cpu();
 	struct slt_process *process;
 
-	if (known) {
-		index = *known - 1;
-		process = bpf_map_lookup_elem(&processes, &index);
-		if (process && process->exec_id != BPF_CORE_READ(task, self_exec_id)) {
-			thread_gone(id);
-			process_gone(tgid);
-		}
+	process = known ? process_at_index(*known - 1) : 0;
+	if (process && !runs_in(task, process) && place && on_cpu) {
+		/* Its slot belongs to the program before, whose threads the sweep frees. */
+		if (*on_cpu == *place)
+			*(volatile __u32 *)on_cpu = 0;
+		*(volatile __u16 *)place = 0;
 	}
 	process_enter();
 	return 0;
@@ -253,7 +368,7 @@ int BPF_KPROBE(probe_process)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
-	thread_gone(task->pid);
+	thread_gone(task->pid, BPF_CORE_READ(task, group_leader, start_boottime));
 	/* do_exit() has taken this thread off `live` before the tracepoint. */
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)
 		process_gone(task->tgid);
@@ -264,7 +379,87 @@ int BPF_PROG(process_exit, struct task_struct *task)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_tid)
 {
-	thread_gone(old_tid);
+	thread_gone(old_tid, BPF_CORE_READ(task, group_leader, start_boottime));
 	process_gone(task->tgid);
 	return 0;
+}
+
+/* ---- what user space runs (BPF_PROG_TEST_RUN) to free what the dead have left ---- */
+
+/*
+ * Frees a thread's slot whose end was not seen. Arguments: slot, thread number, process index, and whether there is no
+ * such thread any more: without, it is freed only when its number leads to another slot. Returns 1 when it did.
+ */
+SEC("raw_tp")
+int release_thread(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 slot = ctx->args[0], tid = ctx->args[1], process = ctx->args[2];
+	struct slt_thread *thread = thread_at(slot);
+	__u16 *place = thread_slot_of_tid(tid);
+
+	if (!thread || !place)
+		return 0;
+	if (!tid || thread->tid != tid || thread->process != process)
+		return 0;
+	if (*place == slot) {
+		if (!ctx->args[3])
+			return 0;
+		*(volatile __u16 *)place = 0;
+	}
+	thread_free(thread, slot);
+	return 1;
+}
+
+/* What the sweep found in the slot is still what is there. */
+static __always_inline bool is_process(const struct slt_process *process, __u64 tgid, __u64 start_ns)
+{
+	return tgid && process->tgid == tgid && process->start_ns == start_ns;
+}
+
+/*
+ * Frees the slot of a process that has gone. Arguments: index, number and start of the process, and whether its
+ * EXIT is to be sent again, since records were lost behind the ring. Returns 1 when it did; 0: something of it is still held, or its end
+ * could not be told yet.
+ */
+SEC("raw_tp")
+int release_process(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 index = ctx->args[0], tgid = ctx->args[1], *slot;
+	struct slt_process *process = process_at_index(index);
+
+	if (!process || !is_process(process, tgid, ctx->args[2]))
+		return 0;
+	if (!process->ended) {
+		/* It went while the tracepoints were not attached. */
+		slot = bpf_map_lookup_elem(&processes_by_tgid, &tgid);
+		if (slot && *slot == index + 1)
+			process_gone(tgid);
+		process->ended = 1;
+	}
+	if (process->open_spans || process->threads || process->parts)
+		return 0;
+	if ((process->untold & 1u << SLT_RECORD_PROCESS) && process_tell(index, SLT_RECORD_PROCESS, 1))
+		return 0;
+	if (((process->untold & 1u << SLT_RECORD_EXIT) || ctx->args[3]) && process_tell(index, SLT_RECORD_EXIT, 1))
+		return 0;
+	user_leave(process->user);
+	process->tgid = 0;
+	bpf_map_push_elem(&free_processes, &index, BPF_ANY);
+	return 1;
+}
+
+/*
+ * Tells again of a process that lives: that it is there, and with its next spans its resources. Arguments: index, number and
+ * start of the process. Returns 1 when it did.
+ */
+SEC("raw_tp")
+int retell_process(struct bpf_raw_tracepoint_args *ctx)
+{
+	__u32 index = ctx->args[0];
+	struct slt_process *process = process_at_index(index);
+
+	if (!process || !is_process(process, ctx->args[1], ctx->args[2]))
+		return 0;
+	process->resources_sent = 0;
+	return process_tell(index, SLT_RECORD_PROCESS, 1) == 0;
 }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of a span: its slot, its end, the decision whether it was slow, and
- * what is sent of it. A fast one costs what is here up to span_is_slow().
+ * The life of a span: its slot, its account, its end, and the decision whether it was slow: then send.bpf.c
+ * has it, else absorb.bpf.c. A fast one without a parent costs what is here.
  */
 #define __VMLINUX_H__ 1
-#include "calls.h"
-#include "limits.h"
 #include "probes.h"
-#include "ring.h"
 
 #include <bpf/bpf_tracing.h>
 
@@ -26,18 +23,18 @@ static __always_inline void find_parent(struct slt_span_slot *span)
 {
 	struct slt_span_key key = span->key;
 	struct slt_span_slot *parent;
-	__u32 *slot;
+	struct slt_open_span *open;
 
 	span->parent = 0;
 	span->record.parent_serial = 0;
 	if ((span->record.span.flags & SLT_SPAN_PARENT_REMOTE) || is_zero(span->record.span.parent_span_id))
 		return;
 	__builtin_memcpy(key.span_id, span->record.span.parent_span_id, sizeof(key.span_id));
-	slot = bpf_map_lookup_elem(&open_spans, &key);
-	parent = slot ? span_at(*slot) : 0;
+	open = bpf_map_lookup_elem(&open_spans, &key);
+	parent = open ? span_at(open->slot) : 0;
 	if (!parent)
 		return;
-	span->parent = *slot;
+	span->parent = open->slot;
 	span->record.parent_serial = parent->record.serial;
 }
 
@@ -55,6 +52,9 @@ static __always_inline void span_prepare(struct slt_span_slot *span, __u32 slot,
 	span->process = process;
 	span->active = 0;
 	span->counted_by_parent = 0;
+	span->parts_made = 0;
+	span->threads_left_out = 0;
+	span->children_left_out = 0;
 	span->starter = thread_slot;
 	span->idle_thread = thread_slot;
 	span->active_since = 0;
@@ -97,6 +97,7 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 	struct slt_control *settings = settings_now();
 	__u32 thread_slot = thread_enter(), index, slot;
 	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_open_span open = {};
 	struct slt_process *process;
 	struct slt_span_slot *span;
 	struct slt_user *user;
@@ -104,15 +105,10 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 
 	if (!thread || !settings)
 		return 0;
-	index = thread->process;
-	process = bpf_map_lookup_elem(&processes, &index);
-	if (!process)
+	process = process_at_index(thread->process);
+	user = process ? user_of(process) : 0;
+	if (!process || !user)
 		return 0;
-	user = user_of(process->uid);
-	if (!user) {
-		count(SLT_DROP_SPAN_USERS, 1);
-		return 0;
-	}
 	now = bpf_ktime_get_ns();
 	if (!may_open_span(process, user, settings, now))
 		return 0;
@@ -142,12 +138,13 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 	span->key.reserved = 0;
 	__builtin_memcpy(span->key.span_id, span->record.span.span_id, sizeof(span->key.span_id));
 	find_parent(span);
-	if (bpf_map_update_elem(&open_spans, &span->key, &slot, BPF_NOEXIST)) {
+	open.slot = slot;
+	open.enders = span->enders;
+	if (bpf_map_update_elem(&open_spans, &span->key, &open, BPF_NOEXIST)) {
 		count(SLT_DROP_SPAN_DUPLICATE, 1);
 		goto give_back;
 	}
-	__sync_fetch_and_add(&process->open_spans, 1);
-	__sync_fetch_and_add(&user->open_spans, 1);
+	slot_taken(&process->open_spans, &user->open_spans);
 	count(SLT_COUNT_SPANS_STARTED, 1);
 	return 0;
 give_back:
@@ -215,6 +212,30 @@ static __always_inline void close_activity(struct slt_span_slot *span, __u32 end
 	span_resume(span, ender_slot, now, account);
 }
 
+/* Of a race: what is off by less than this part of the wall time (2^-10) is not worth a word. */
+#define RACED_SHIFT 10
+
+/*
+ * Where threads came and went at the same instant, an interval may have been counted twice, or not at all. What is
+ * told never exceeds the wall time, and says that it is not exact.
+ */
+static __always_inline void activity_settle(struct slt_record_span *record)
+{
+	__u64 wall = since(record->ended_ns, record->started_ns), room = wall, total = record->active_ns, off;
+
+	for (int i = SLT_THREAD_CLASSES; i < SLT_CLASSES; i++) {
+		total += record->account_ns[i];
+		if (record->account_ns[i] > room)
+			record->account_ns[i] = room;
+		room -= record->account_ns[i];
+	}
+	if (record->active_ns > room)
+		record->active_ns = room;
+	off = total > wall ? total - wall : wall - total;
+	if (off > wall >> RACED_SHIFT)
+		record->flags |= SLT_SPAN_ACTIVITY_RACED;
+}
+
 __noinline int tell_parent(__u32 span_slot, __u32 ender_slot, __u64 now, __u64 polled)
 {
 	struct slt_span_slot *span = span_at(span_slot), *parent;
@@ -235,7 +256,7 @@ __noinline int tell_parent(__u32 span_slot, __u32 ender_slot, __u64 now, __u64 p
 		if (time)
 			__sync_fetch_and_add(&parent->record.child_account_ns[i], time);
 	}
-	span_suspend(parent, ender_slot, now, polled);
+	span_suspend(parent, span->counted_by_parent, ender_slot, now, polled);
 	return 0;
 }
 
@@ -270,240 +291,26 @@ __noinline int span_is_slow(__u32 span_slot)
 	return since(record->ended_ns, record->started_ns) >= record->threshold_ns;
 }
 
-/* ---- fast: to the parent ---- */
-
-__noinline int absorb_total(__u32 from_slot, __u32 index, __u32 into_slot)
-{
-	struct slt_part *from = part_at(from_slot), *into = part_at(into_slot);
-	struct slt_total *total, *sum;
-
-	if (!from || !into || index >= SLT_TOTALS_MAX)
-		return 0;
-	total = &from->record.totals[index];
-	sum = part_total(into, total->number, total->error);
-	if (!sum) {
-		into->record.other_count += total->count;
-		into->record.other_ns += total->time_ns;
-		return 0;
-	}
-	sum->count += total->count;
-	sum->time_ns += total->time_ns;
-	sum->blocked_ns += total->blocked_ns;
-	if (total->max_ns > sum->max_ns)
-		sum->max_ns = total->max_ns;
-	return 0;
-}
-
-/* The parent's slowest calls take in one of a fast child. Their floor is found again: this is rare. */
-__noinline int absorb_call(__u32 from_slot, __u32 index, __u32 into_slot)
-{
-	struct slt_part *from = part_at(from_slot), *into = part_at(into_slot);
-	__u32 at;
-
-	if (!from || !into || index >= SLT_CALLS_MAX)
-		return 0;
-	at = into->slowest.used;
-	if (at >= SLT_CALLS_MAX) {
-		if (from->slowest.calls[index].duration_ns <= into->slowest_floor)
-			return 0;
-		at = into->slowest_at;
-	} else {
-		into->slowest.used = at + 1;
-	}
-	if (at >= SLT_CALLS_MAX)
-		return 0;
-	into->slowest.calls[at] = from->slowest.calls[index];
-	if (into->slowest.used < SLT_CALLS_MAX)
-		return 0;
-	into->slowest_at = 0;
-	for (__u32 i = 1; i < SLT_CALLS_MAX; i++) {
-		if (into->slowest.calls[i].duration_ns < into->slowest.calls[into->slowest_at % SLT_CALLS_MAX].duration_ns)
-			into->slowest_at = i;
-	}
-	into->slowest_floor = into->slowest.calls[into->slowest_at % SLT_CALLS_MAX].duration_ns;
-	return 0;
-}
-
-/* A fast child's totals and slowest calls go to its parent, into the part of the thread that ended it: that part has one writer. */
-__noinline int part_absorb(__u32 from_slot, __u32 into_slot)
-{
-	struct slt_part *from = part_at(from_slot), *into = part_at(into_slot);
-
-	if (!from || !into || !from->record.calls)
-		return 0;
-	into->record.flags |= SLT_PART_ABSORBED;
-	into->record.calls += from->record.calls;
-	into->record.other_count += from->record.other_count;
-	into->record.other_ns += from->record.other_ns;
-	for (__u32 i = 0; i < SLT_TOTALS_MAX; i++) {
-		if (i >= from->record.totals_used)
-			break;
-		absorb_total(from_slot, i, into_slot);
-	}
-	for (__u32 i = 0; i < SLT_CALLS_MAX; i++) {
-		if (i >= from->slowest.used)
-			break;
-		absorb_call(from_slot, i, into_slot);
-	}
-	return 0;
-}
-
-__noinline int absorb_into_parent(__u32 span_slot, __u32 ender_slot)
-{
-	struct slt_span_slot *span = span_at(span_slot), *parent;
-	__u32 into = 0;
-
-	parent = span ? span_at(span->parent) : 0;
-	if (!parent || !ender_slot || !span_is_open(parent, span->record.parent_serial))
-		return 0;
-	for (__u32 i = 0; i < SLT_SPAN_PARTS; i++) {
-		__u32 slot = parent->parts[(ender_slot + i) % SLT_SPAN_PARTS];
-		struct slt_part *part = part_at(slot);
-
-		if (!part)
-			break;
-		if (part->owner == ender_slot) {
-			into = slot;
-			break;
-		}
-	}
-	if (!into)
-		return 0;
-	for (int i = 0; i < SLT_SPAN_PARTS; i++) {
-		if (span->parts[i])
-			part_absorb(span->parts[i], into);
-	}
-	return 0;
-}
-
-/* ---- slow: sent ---- */
-
-static __always_inline int send_calls(struct slt_record_calls *calls, __u32 used)
-{
-	__u64 size;
-
-	if (used > SLT_CALLS_MAX)
-		used = SLT_CALLS_MAX;
-	if (!used)
-		return 0;
-	size = __builtin_offsetof(struct slt_record_calls, calls) + used * sizeof(calls->calls[0]);
-	calls->used = used;
-	calls->header.size = size;
-	return ring_send(calls, size, 0) ? -1 : (int)size;
-}
-
-/* Sends a part: its calls first, so that the part can say whether its owner wrote meanwhile. The bytes sent, or -1: something did not fit. */
-__noinline int part_send(__u32 slot)
-{
-	struct slt_part *part = part_at(slot);
-	struct slt_record_part *record;
-	int slowest, latest = 0, all;
-	__u64 calls, size;
-	__u32 used;
-
-	if (!part)
-		return 0;
-	record = &part->record;
-	calls = record->calls;
-	slowest = send_calls(&part->slowest, part->slowest.used);
-	if (calls > SLT_CALLS_MAX && !(record->flags & SLT_PART_ABSORBED))
-		latest = send_calls(&part->latest, SLT_CALLS_MAX);
-	if (*(volatile __u64 *)&record->calls != calls)
-		record->flags |= SLT_PART_TORN;
-	used = record->totals_used;
-	if (used > SLT_TOTALS_MAX)
-		used = SLT_TOTALS_MAX;
-	size = __builtin_offsetof(struct slt_record_part, totals) + used * sizeof(record->totals[0]);
-	record->header.size = size;
-	if (ring_send(record, size, 0) || slowest < 0 || latest < 0)
-		return -1;
-	all = size + slowest + latest;
-	return all;
-}
-
-static __always_inline void send_resource(struct slt_span_slot *span, struct slt_process *process,
-					  const struct slt_resource *told)
-{
-	struct slt_record_resource *record;
-	__u32 number = span->record.span.resource;
-
-	if (!told || number == 0 || number > SLT_RESOURCES_MAX || (process->resources_sent & (1ull << number)))
-		return;
-	count(SLT_COUNT_RECORDS_PRODUCED, 1);
-	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
-	if (!record) {
-		count(SLT_DROP_RECORD_RING_FULL, 1);
-		return;
-	}
-	record->header.type = SLT_RECORD_RESOURCE;
-	record->header.version = SLT_RECORD_VERSION;
-	record->header.size = sizeof(*record);
-	record->tgid = process->tgid;
-	record->reserved = 0;
-	record->start_ns = process->start_ns;
-	if (bpf_probe_read_user(&record->resource, sizeof(record->resource), told) ||
-	    record->resource.version != SLT_PROBE_VERSION || record->resource.number != number) {
-		/* A record all the same: what was produced is sent or lost, never neither. Its number 0 says that it holds nothing. */
-		record->resource.number = 0;
-		record->resource.length = 0;
-	}
-	bpf_ringbuf_submit(record, 0);
-	count(SLT_COUNT_RECORDS_SENT, 1);
-	process->resources_sent |= 1ull << number;
-}
-
-__noinline int span_send(__u32 span_slot)
-{
-	struct slt_span_slot *span = span_at(span_slot);
-	struct slt_control *settings = settings_now();
-	struct slt_process *process;
-	struct slt_user *user;
-	__u64 bytes;
-	int sent;
-
-	count(SLT_COUNT_SPANS_SLOW, 1);
-	if (!span || !settings)
-		return 0;
-	process = bpf_map_lookup_elem(&processes, &span->process);
-	user = process ? user_of(process->uid) : 0;
-	if (!process || !user || !may_send(process, user, settings, span->record.ended_ns))
-		return 0;
-	bytes = sizeof(span->record);
-	for (int i = 0; i < SLT_SPAN_PARTS; i++) {
-		if (!span->parts[i])
-			continue;
-		sent = part_send(span->parts[i]);
-		if (sent < 0) {
-			span->record.flags |= SLT_SPAN_PARTS_LOST;
-			continue;
-		}
-		span->record.parts_sent++;
-		bytes += sent;
-	}
-	__sync_fetch_and_add(&process->rate.bytes, bytes);
-	__sync_fetch_and_add(&user->rate.bytes, bytes);
-	if (ring_send(&span->record, sizeof(span->record), 0))
-		count(SLT_DROP_SPAN_RING_FULL, 1);
-	else
-		count(SLT_COUNT_SPANS_SENT, 1);
-	return 0;
-}
-
 /* ---- end ---- */
 
 __noinline int parts_free(__u32 span_slot)
 {
 	struct slt_span_slot *span = span_at(span_slot);
+	__u32 freed = 0;
 
 	if (!span)
 		return 0;
 	for (int i = 0; i < SLT_SPAN_PARTS; i++) {
 		struct slt_part *part = part_at(span->parts[i]);
 
-		if (part)
+		if (part) {
 			part_release(part, span->parts[i]);
+			freed++;
+		}
 		span->parts[i] = 0;
 	}
+	if (freed)
+		parts_given_back(span->process, freed);
 	return 0;
 }
 
@@ -554,12 +361,18 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 		if (!span->parts[i])
 			continue;
 		part_collect(span->parts[i], span_slot, ender_slot, now);
-		worked = 1;
+		worked++;
 	}
-	if (worked || span->active || span->record.active_ns || (span->record.flags & SLT_SPAN_PARTS_LEFT_OUT))
+	if (span->threads_left_out || span->parts_made != worked)
+		span->record.flags |= SLT_SPAN_PARTS_LEFT_OUT;
+	if (span->children_left_out)
+		span->record.flags |= SLT_SPAN_CALLS_LEFT_OUT;
+	if (worked || span->active || span->record.active_ns || (span->record.flags & SLT_SPAN_PARTS_LEFT_OUT)) {
 		close_activity(span, ender_slot, now, ender ? ender->reading : 0);
-	else
+		activity_settle(&span->record);
+	} else {
 		share_starter(span_slot, now);
+	}
 	note_conditions(&span->record, span->process);
 	tell_parent(span_slot, ender_slot, now, polled);
 	if (span_is_slow(span_slot)) {
@@ -569,12 +382,10 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 		absorb_into_parent(span_slot, ender_slot);
 	}
 	parts_free(span_slot);
-	process = bpf_map_lookup_elem(&processes, &span->process);
-	user = process ? user_of(process->uid) : 0;
-	if (process)
-		__sync_fetch_and_add(&process->open_spans, -1);
-	if (user)
-		__sync_fetch_and_add(&user->open_spans, -1);
+	process = process_at_index(span->process);
+	user = process ? user_of(process) : 0;
+	if (process && user)
+		slots_given_back(&process->open_spans, &user->open_spans, 1);
 	span_release(span, span_slot);
 	return 0;
 }
@@ -582,43 +393,40 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 SEC("uprobe")
 int BPF_KPROBE(probe_span_end, const struct slt_span *told, const struct slt_resource *resource)
 {
-	struct slt_span_key key = {};
-	__u32 thread_slot = thread_enter(), *found, slot, index;
+	__u32 thread_slot = thread_enter(), slot = 0, enders = 0;
 	struct slt_thread *thread = thread_at(thread_slot);
-	struct slt_process *process;
+	struct slt_span_key key = {};
+	struct slt_open_span *open;
 	struct slt_span_slot *span;
 
 	if (!thread)
 		return 0;
-	index = thread->process;
-	process = bpf_map_lookup_elem(&processes, &index);
-	if (!process)
+	open = find_span(thread, told, &key);
+	if (!key.tgid)
 		return 0;
-	if (bpf_probe_read_user(key.span_id, sizeof(key.span_id), &told->span_id)) {
-		count(SLT_DROP_PROBE_UNREADABLE, 1);
-		return 0;
+	if (open) {
+		slot = open->slot;
+		enders = open->enders;
 	}
-	key.process_start_ns = process->start_ns;
-	key.tgid = thread->tgid;
-	found = bpf_map_lookup_elem(&open_spans, &key);
-	slot = found ? *found : 0;
 	span = span_at(slot);
-	/* Whoever deletes the key ends the span. */
-	if (!span || bpf_map_delete_elem(&open_spans, &key)) {
+	if (!span) {
 		count(SLT_DROP_END_UNKNOWN, 1);
 		return 0;
 	}
+	if (!span_take(span, &key, enders))
+		return 0;
 	/* What the end says of the span replaces what the start said, unless it cannot be read any more. */
 	if (bpf_probe_read_user(&span->record.span, sizeof(span->record.span), told))
 		count(SLT_DROP_PROBE_UNREADABLE, 1);
-	send_resource(span, process, resource);
+	resource_send(slot, (__u64)resource);
 	return span_finish(slot, thread_slot, 0);
 }
 
 /*
  * Run by user space (BPF_PROG_TEST_RUN) to end a span that its process will not
- * end. Arguments: span slot, flags for its record, process index that it must belong to (or
- * ANY_PROCESS), and how old it must be (ns). Returns 1 when it did.
+ * end. Arguments: span slot, flags for its record, the index of its process, which must have gone (or
+ * ANY_PROCESS: that of any process), and how old it must be (ns). Returns 1 when it did. Of a process that has gone nobody else ends
+ * anything, so a span is ended also when it has lost its key (span_take).
  */
 #define ANY_PROCESS (~0ull)
 
@@ -626,12 +434,21 @@ SEC("raw_tp")
 int release_span(struct bpf_raw_tracepoint_args *ctx)
 {
 	__u32 slot = ctx->args[0];
+	bool gone = ctx->args[2] != ANY_PROCESS, keyed;
 	struct slt_span_slot *span = span_at(slot);
+	struct slt_open_span *open;
 
-	if (!span || span->key.tgid == 0 || (ctx->args[2] != ANY_PROCESS && span->process != ctx->args[2]) ||
-	    since(bpf_ktime_get_ns(), span->record.started_ns) < ctx->args[3] ||
-	    bpf_map_delete_elem(&open_spans, &span->key))
+	if (!span || span->key.tgid == 0 || (gone && span->process != ctx->args[2]) ||
+	    since(bpf_ktime_get_ns(), span->record.started_ns) < ctx->args[3])
 		return 0;
+	open = bpf_map_lookup_elem(&open_spans, &span->key);
+	keyed = open && open->slot == slot;
+	if (gone) {
+		if (keyed)
+			bpf_map_delete_elem(&open_spans, &span->key);
+	} else if (!keyed || !span_take(span, &span->key, open->enders)) {
+		return 0;
+	}
 	span_finish(slot, 0, ctx->args[1]);
 	return 1;
 }

@@ -62,7 +62,14 @@ SLT_MAP struct {
 	__type(value, struct slt_process);
 } processes SEC(".maps");
 
-/* Free indices of the four arrays above, filled by user space before anything is attached. */
+SLT_MAP struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slt_user);
+} users SEC(".maps");
+
+/* Free indices of the five arrays above, filled by user space before anything is attached. */
 SLT_MAP struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, 1);
@@ -91,12 +98,19 @@ SLT_MAP struct {
 	__type(value, __u32);
 } free_processes SEC(".maps");
 
-/* Span slots (index + 1) by key. */
+SLT_MAP struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__uint(key_size, 0);
+	__type(value, __u32);
+} free_users SEC(".maps");
+
+/* Open spans by key. */
 SLT_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct slt_span_key);
-	__type(value, __u32);
+	__type(value, struct slt_open_span);
 } open_spans SEC(".maps");
 
 /* Process slots (index + 1) by tgid. */
@@ -107,12 +121,13 @@ SLT_MAP struct {
 	__type(value, __u32);
 } processes_by_tgid SEC(".maps");
 
+/* User slots (index + 1) by user number. As many as processes, so there is one whenever a process has a slot. */
 SLT_MAP struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct slt_user);
-} users SEC(".maps");
+	__type(value, __u32);
+} users_by_uid SEC(".maps");
 
 /* Written by user space. */
 SLT_MAP struct {

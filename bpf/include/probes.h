@@ -8,6 +8,7 @@
 #ifndef SLT_BPF_PROBES_H
 #define SLT_BPF_PROBES_H
 
+#include "limits.h"
 #include "thread.h"
 
 /* lifetime.bpf.c: the slot of the calling thread, made on its first call; 0: it is not tracked, and the reason is counted. */
@@ -22,8 +23,21 @@ extern int account_read(__u32 thread_slot, __u32 span_slot, __u64 now);
 /* contexts.bpf.c: the thread works for this span from now on; 0: for none. */
 extern int context_change(__u32 thread_slot, __u32 span_slot);
 
-/* spans.bpf.c: accounts for a span whose key the caller has deleted, sends it if it was slow, and frees its slot. */
+/* contexts.bpf.c: the thread's part of the span: the one that it has, or a new one. 0: there was no room, which is counted. */
+extern int part_join(__u32 thread_slot, __u32 span_slot, __u64 now);
+
+/* spans.bpf.c: accounts for a span that the caller has taken, sends it if it was slow, and frees its slot. */
 extern int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags);
+
+/* send.bpf.c: a resource that the process told, at this address in its memory, once; and a slow span with its parts. */
+extern int resource_send(__u32 span_slot, __u64 address);
+extern int span_send(__u32 span_slot);
+
+/* send.bpf.c: tells user space of a process. 0: it is in the ring; else it is noted as untold. */
+extern int process_tell(__u32 process_index, __u32 type, __u32 whatever_it_sent);
+
+/* absorb.bpf.c: the calls of a fast span go to its parent. */
+extern int absorb_into_parent(__u32 span_slot, __u32 ender_slot);
 
 static __always_inline struct slt_span_slot *span_at(__u32 slot)
 {
@@ -52,10 +66,54 @@ static __always_inline bool span_is_open(const struct slt_span_slot *span, __u64
 }
 
 /*
+ * The open span that a probe of `thread` tells of, and its key. NULL: there is none, or, where the key's tgid is
+ * 0, what is told cannot be read (which is counted).
+ */
+static __always_inline struct slt_open_span *find_span(const struct slt_thread *thread, const struct slt_span *told,
+						       struct slt_span_key *key)
+{
+	struct slt_process *process = process_at_index(thread->process);
+
+	if (!process)
+		return 0;
+	if (bpf_probe_read_user(key->span_id, sizeof(key->span_id), &told->span_id)) {
+		count(SLT_DROP_PROBE_UNREADABLE, 1);
+		return 0;
+	}
+	key->process_start_ns = process->start_ns;
+	key->tgid = thread->tgid;
+	return bpf_map_lookup_elem(&open_spans, key);
+}
+
+/*
+ * Takes a span from `open_spans`, to end it: false where somebody else does. `open` is what was found under the key.
+ *
+ * The key alone does not say which span was deleted: since it was looked up, another thread may have ended that one and
+ * started the next under the same id. Who ends the span that was found counts itself in its slot before the deletion. So of two who deleted
+ * something after they had found the same span, the second sees both; whoever sees only itself has deleted the span
+ * that it found, and nobody else will think so. Who is not alone does not know, and leaves everything: the span
+ * that lost its key that way, if any, stays open until its process ends. It takes two ends of one span at the same
+ * instant to get there.
+ */
+static __always_inline bool span_take(struct slt_span_slot *span, const struct slt_span_key *key, __u32 enders_before)
+{
+	__sync_fetch_and_add(&span->enders, 1);
+	if (bpf_map_delete_elem(&open_spans, key)) {
+		count(SLT_DROP_END_UNKNOWN, 1);
+		return false;
+	}
+	if (*(volatile __u32 *)&span->enders != enders_before + 1) {
+		count(SLT_DROP_END_CONTESTED, 1);
+		return false;
+	}
+	return true;
+}
+
+/*
  * Counts one more that is at work for the span. When nobody was, the time since
  * then was awaited: in the event loop of the thread that resumes it, or while that thread
- * worked for others, when it is the thread that left it. Two threads that come at the same
- * instant may both close the gap (5.10 has no atomic exchange); user space never lets awaiting exceed the wall time.
+ * worked for others, when it is the thread that left it. Threads that come and go at the same
+ * instant may both close an interval, or neither (5.10 has no atomic exchange): activity_settle() sees it at the end.
  *
  * The first gap, from the start to the first context, is the starting thread's own work on the span when it is that
  * thread which goes on with it; `account` is that thread's, NULL: not known.
@@ -92,12 +150,13 @@ static __always_inline void span_resume(struct slt_span_slot *span, __u32 thread
 	}
 }
 
-/* One less. `active_since` is read first: it stands still as long as somebody is counted. */
-static __always_inline void span_suspend(struct slt_span_slot *span, __u32 thread_slot, __u64 now, __u64 polled)
+/* `less` fewer. `active_since` is read first: it stands still as long as somebody is counted. */
+static __always_inline void span_suspend(struct slt_span_slot *span, __u32 less, __u32 thread_slot, __u64 now,
+					 __u64 polled)
 {
 	__u64 from = span->active_since;
 
-	__sync_fetch_and_add(&span->active, -1);
+	__sync_fetch_and_add(&span->active, -less);
 	if (span->active || !from || span->active_since != from)
 		return;
 	span->active_since = 0;
@@ -114,6 +173,16 @@ static __always_inline void part_release(struct slt_part *part, __u32 slot)
 	part->state = SLT_PART_FREE;
 	part->owner = 0;
 	bpf_map_push_elem(&free_parts, &index, BPF_ANY);
+}
+
+/* Takes `parts` off what the process and its user hold. */
+static __always_inline void parts_given_back(__u32 process_index, __u32 parts)
+{
+	struct slt_process *process = process_at_index(process_index);
+	struct slt_user *user = process ? user_of(process) : 0;
+
+	if (process && user)
+		slots_given_back(&process->parts, &user->parts, parts);
 }
 
 #endif

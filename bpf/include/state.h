@@ -13,14 +13,22 @@
  * keep in `seen` how much of it has been handed to parts.
  *
  * Part: what one thread did for one span. Written by the owner only: the account
- * by its probes at each change of context, the calls by its system-call exits, the waits by its
- * switches in, while it is the thread's current part. Whoever ends the span, and nobody else,
- * frees them; a thread that still has one as its current part finds that it is
- * not the owner any more, and lets go of it.
+ * by its probes at each change of context, the calls by its system-call exits and the waits by its switches in
+ * while it is the thread's current part, and both by its probes when it ends a fast child of the span.
+ * Whoever ends the span frees those in `parts`; a thread that still has one as its current part finds that it is
+ * not the owner any more, and lets go of it. Two threads that join at one instant may take the same place in `parts`
+ * (5.10 has no atomic exchange): the one that is not there any more is freed by its owner when it leaves, and the span says that
+ * a thread was left out. What a process leaves behind user space frees.
  *
  * Span slot: found by key in `open_spans`. Whoever deletes the key ends the
- * span, so it ends once. `active` counts the threads that work for it and its open children that
- * a thread worked for.
+ * span, so it ends once (span_take in probes.h says how it is known which span that was). `active` counts
+ * the threads that work for it and its open children that a thread worked for.
+ *
+ * Thread slot, whose: a thread's own exit frees it (thread_gone). Where that was not seen, user space does
+ * (release_thread), once the thread is not there any more or has another slot. Nobody else does, so it is freed once.
+ *
+ * Process and user slot: held as long as anything counts against them. User space alone frees a process slot
+ * (release_process), when nothing of it is held any more; a user's goes with the last of its processes.
  */
 #ifndef SLT_BPF_STATE_H
 #define SLT_BPF_STATE_H
@@ -75,9 +83,11 @@ struct slt_part {
 	__u32 owner; /* thread slot: index + 1 */
 	__u32 span;  /* span slot: index + 1 */
 	__u32 slowest_at; /* the shortest of the slowest: the next to be replaced */
-	__u32 reserved;
+	__u32 process; /* index in processes: whom it counts against */
 	__u32 lost_before; /* thread's lost switches when it joined last */
 	__u64 slowest_floor; /* its duration, once they are full */
+	__u32 place; /* in its span's parts */
+	__u32 reserved;
 	__u8 index[SLT_TOTALS_INDEX]; /* hash of (number, errno): position + 1 in totals */
 	struct slt_record_part record;
 	struct slt_record_calls slowest;
@@ -86,12 +96,22 @@ struct slt_part {
 
 #define SLT_SPAN_PARTS 16 /* threads of one span that are told apart */
 
+/* Value of the map `open_spans`. */
+struct slt_open_span {
+	__u32 slot;   /* index + 1 */
+	__u32 enders; /* the slot's `enders` when the span began */
+};
+
 struct slt_span_slot {
 	struct slt_span_key key;
 	__u32 process; /* index in processes */
 	__u32 parent;  /* span slot: index + 1; 0: not in this process */
 	__u32 active;
-	__u32 counted_by_parent;
+	__u32 counted_by_parent; /* how often: more than once where its first threads came at one instant */
+	__u32 enders; /* how many have tried to end a span in this slot, ever */
+	__u32 parts_made; /* more than there are at the end: two threads took one place */
+	__u32 threads_left_out; /* that found no part; counted, for a flag would get lost where two set one */
+	__u32 children_left_out; /* whose calls found no part */
 	__u32 starter; /* thread slot: index + 1 */
 	__u32 idle_thread; /* thread slot + 1 of who left last (or started it); 0: not known */
 	__u64 active_since;
@@ -120,13 +140,40 @@ struct slt_process {
 	__u32 ended; /* the process is gone: user space frees the slot */
 	struct slt_rate rate;
 	__u64 exec_id; /* task_struct.self_exec_id: another one is another program */
+	/* Slots that it holds. */
+	__u32 threads;
+	__u32 parts;
+	__u32 user;   /* its slot: index + 1 */
+	__u32 untold; /* bit n: the record of type n did not find a place in the ring yet */
 };
 
+/* By slot, which `users_by_uid` names. */
 struct slt_user {
+	__u32 uid;
+	/* Slots that its processes hold. */
+	__u32 processes;
+	__u32 threads;
+	__u32 parts;
 	__u32 open_spans;
 	__u32 reserved;
 	struct slt_rate rate;
 };
+
+/* agent/src/backend/bpf/process-slots.ts reads these. */
+#define SLT_MEMBER_AT(type, member, offset) \
+	_Static_assert(__builtin_offsetof(struct type, member) == (offset), #type "." #member)
+SLT_MEMBER_AT(slt_process, tgid, 0);
+SLT_MEMBER_AT(slt_process, start_ns, 8);
+SLT_MEMBER_AT(slt_process, open_spans, 32);
+SLT_MEMBER_AT(slt_process, ended, 36);
+SLT_MEMBER_AT(slt_process, threads, 72);
+SLT_MEMBER_AT(slt_process, parts, 76);
+SLT_MEMBER_AT(slt_process, untold, 84);
+SLT_MEMBER_AT(slt_thread, tid, 0);
+SLT_MEMBER_AT(slt_thread, process, 8);
+SLT_MEMBER_AT(slt_span_slot, key.tgid, 16);
+SLT_MEMBER_AT(slt_span_slot, process, 24);
+SLT_MEMBER_AT(slt_open_span, slot, 0);
 
 #define SLT_TIDS_IN_BLOCK 64
 

@@ -143,7 +143,7 @@ export const spanAttributes = {
     name: 'slt.syscalls.count',
     type: 'int',
     meaning:
-      'recorded system calls, exact; those of fast children included where the thread that ended the child had worked for this span',
+      'recorded system calls, exact, those of fast children included; but for the gaps `child_calls_left_out` and `threads_left_out`',
     absent: 'the capture was `blocking` all the time',
   },
   callsKept: {

@@ -44,6 +44,9 @@ export const causeTypes = {
 export const gaps = {
   tracepoints_attached_late: 'the tracepoints were not attached over the whole span',
   threads_left_out: 'more threads worked for the span than are kept apart, or there was no room for one',
+  activity_raced:
+    'threads came and went at the same instant: when somebody worked for the span is known roughly',
+  child_calls_left_out: 'system calls of a fast child could not be added to those of the span',
   records_lost: 'a thread’s record did not arrive',
   switch_missed: 'a context switch of one of its threads was not seen',
   calls_torn: 'another thread ended the span while this one wrote: single calls may be wrong',

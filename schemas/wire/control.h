@@ -39,6 +39,13 @@ struct slt_control {
 	__u64 calls_attached_ns;
 	/* A call that took this long has its descriptor looked at. */
 	__u64 detail_ns;
+	/* Slots that one process and one user may hold at a time; those of open spans stand above. */
+	__u32 processes_user;
+	__u32 threads_process;
+	__u32 threads_user;
+	__u32 parts_process;
+	__u32 parts_user;
+	__u32 reserved_slots;
 };
 
 /* Key of the map `thresholds`. */
@@ -68,7 +75,7 @@ struct slt_syscall_rule {
 	__u8 reserved[2];
 };
 
-/* Key of the map `open_spans`. */
+/* Key of the map `open_spans`, whose value is struct slt_open_span of the BPF programs' own. */
 struct slt_span_key {
 	__u8 span_id[SLT_SPAN_ID_BYTES];
 	__u64 process_start_ns;

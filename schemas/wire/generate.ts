@@ -160,7 +160,7 @@ function structure(layout: Layout, struct: BtfType): string {
   const writes: string[] = [];
   const tables: string[] = [];
   for (const member of struct.members ?? []) {
-    if (member.name === 'reserved') continue;
+    if (member.name.startsWith('reserved')) continue;
     const offset = member.bits_offset / 8;
     const key = camel(member.name);
     const { type } = layout.behind(member.type_id);

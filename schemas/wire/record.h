@@ -47,6 +47,7 @@ struct slt_record_process {
 	__u64 start_ns; /* CLOCK_BOOTTIME; 5.10 to 7.x: task->group_leader->start_boottime */
 	__u64 cgroup_id;
 	__u64 time_ns;
+	__u64 exec_id; /* of the program that it runs: grows with each execve(2) of the process */
 };
 
 struct slt_record_resource {
@@ -145,6 +146,8 @@ enum slt_record_span_flag {
 	SLT_SPAN_RUNTIME_KNOWN = 0x20, /* the runtime's own futex words were known from start to end */
 	SLT_SPAN_ABANDONED = 0x40, /* given up by the agent: open for too long */
 	SLT_SPAN_RULE_UNKNOWN = 0x80, /* the kernel had no threshold for the name: user space decides */
+	SLT_SPAN_ACTIVITY_RACED = 0x100, /* threads came and went at one instant: when it was worked for is known roughly */
+	SLT_SPAN_CALLS_LEFT_OUT = 0x200, /* calls of a fast child are counted nowhere */
 	SLT_SPAN_CAPTURE_ALL = 0x1000, /* at its start each system call of the process was recorded, else waits only */
 	SLT_SPAN_CAPTURE_CHANGED = 0x2000, /* … and that changed before its end */
 	SLT_SPAN_ESCALATED = 0x4000, /* each was recorded because the service had been slow */
@@ -192,23 +195,31 @@ enum slt_counter {
 	SLT_DROP_SPAN_BYTES_PROCESS, /* a slow span: its process used up its ring bytes of this second */
 	SLT_DROP_SPAN_BYTES_USER,
 	SLT_DROP_RECORD_RING_FULL,
+	SLT_DROP_RECORD_BYTES_PROCESS, /* a process or resource record put off: its process used up its ring bytes */
+	SLT_DROP_RECORD_BYTES_USER,
 	/* spans that were not started */
 	SLT_DROP_SPAN_SLOTS,
 	SLT_DROP_SPAN_SLOTS_PROCESS,
 	SLT_DROP_SPAN_SLOTS_USER,
 	SLT_DROP_SPAN_RATE_PROCESS,
 	SLT_DROP_SPAN_RATE_USER,
-	SLT_DROP_SPAN_USERS, /* more users than are told apart */
 	SLT_DROP_SPAN_DUPLICATE,
 	/* calls that changed nothing */
 	SLT_DROP_PROBE_VERSION,
 	SLT_DROP_PROBE_UNREADABLE,
 	SLT_DROP_END_UNKNOWN, /* ended twice, or started before the agent */
+	SLT_DROP_END_CONTESTED, /* ended twice at one instant: the span stays open until its process ends */
 	SLT_DROP_CONTEXT_UNKNOWN, /* a context of a span that is not open */
 	SLT_DROP_PROCESS_FILTERED,
+	/* no slot: none is free, or the process or the user holds its share of them */
 	SLT_DROP_PROCESS_SLOTS,
+	SLT_DROP_PROCESS_SLOTS_USER,
 	SLT_DROP_THREAD_SLOTS,
+	SLT_DROP_THREAD_SLOTS_PROCESS,
+	SLT_DROP_THREAD_SLOTS_USER,
 	SLT_DROP_PART_SLOTS,
+	SLT_DROP_PART_SLOTS_PROCESS,
+	SLT_DROP_PART_SLOTS_USER,
 	SLT_DROP_PART_LIMIT, /* more threads than one span's parts */
 	SLT_DROP_SWITCH, /* a switch of a thread that was not seen */
 	SLT_COUNTERS,

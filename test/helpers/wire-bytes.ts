@@ -40,10 +40,11 @@ export interface ProcessValues {
   readonly uid?: number;
   readonly startNs: bigint;
   readonly cgroupId?: bigint;
+  readonly execId?: bigint;
 }
 
 export function processRecord(
-  { tgid, uid = 0, startNs, cgroupId = 0n }: ProcessValues,
+  { tgid, uid = 0, startNs, cgroupId = 0n, execId = 0n }: ProcessValues,
   type: number = RecordType.PROCESS,
 ): Uint8Array {
   return record(type, RECORD_PROCESS_SIZE, (view) => {
@@ -51,6 +52,7 @@ export function processRecord(
     view.setUint32(12, uid, true);
     view.setBigUint64(16, startNs, true);
     view.setBigUint64(24, cgroupId, true);
+    view.setBigUint64(40, execId, true);
   });
 }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent, type Summary } from '../helpers/agent.js';
-import { burst, compiled, inFlight, USER } from '../helpers/burst.js';
+import { burst, inFlight, USER } from '../helpers/burst.js';
+import { compileAgainstLibslt } from '../helpers/libslt-program.js';
 import { endPrograms, type Program } from '../helpers/program.js';
 
 const OTHER = USER + 1_000_000;
@@ -44,7 +45,7 @@ describe('the agent, of what it is asked to leave out', function () {
   let program: string;
 
   before(() => {
-    program = compiled('burst');
+    program = compileAgainstLibslt('burst');
   });
   afterEach(endPrograms);
 

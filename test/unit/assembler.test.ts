@@ -229,14 +229,14 @@ describe('the assembler', () => {
 
   it('tells of processes that come and go, and of what providers say of themselves', () => {
     const { take, started, ended, resources } = listening();
-    const process = { tgid: 7, uid: 1000, startNs: 99n, cgroupId: 3n };
+    const process = { tgid: 7, uid: 1000, startNs: 99n, cgroupId: 3n, execId: 5n };
     take(
       processRecord(process),
       resourceRecord(7, 99n, 2, 'service.name\0shop\0service.version\0\0'),
       resourceRecord(7, 99n, 0, ''),
       processRecord(process, RecordType.EXIT),
     );
-    const event = { process: { pid: 7, startNs: 99n }, uid: 1000, cgroupId: 3n };
+    const event = { process: { pid: 7, startNs: 99n }, uid: 1000, cgroupId: 3n, program: 5n };
     assert.deepEqual([started, ended], [[event], [event]]);
     assert.deepEqual(resources, [
       {

@@ -33,11 +33,11 @@ describe('the resolver', () => {
   it('keeps what a running process told, however many others come and go', () => {
     const { resolver } = startResolver();
     const old = processNumber(1);
-    resolver.processStarted(old, 0);
+    resolver.processStarted(old, 1n, 0);
     tell(resolver, old, 'shop');
     for (let pid = 2; pid < 6000; pid++) {
-      resolver.processStarted(processNumber(pid), 0);
-      resolver.processEnded(processNumber(pid));
+      resolver.processStarted(processNumber(pid), 1n, 0);
+      resolver.processEnded(processNumber(pid), 1n);
     }
     assert.equal(resolver.resourceOf(old, 1).serviceName, 'shop');
   });
@@ -45,13 +45,13 @@ describe('the resolver', () => {
   it('remembers a process that has just gone, and forgets it when a thousand others have', () => {
     const { resolver, asked } = startResolver();
     const gone = processNumber(1);
-    resolver.processStarted(gone, 0);
+    resolver.processStarted(gone, 1n, 0);
     tell(resolver, gone, 'shop');
-    resolver.processEnded(gone);
+    resolver.processEnded(gone, 1n);
     assert.equal(resolver.resourceOf(gone, 1).serviceName, 'shop');
     for (let pid = 2; pid < 1200; pid++) {
-      resolver.processStarted(processNumber(pid), 0);
-      resolver.processEnded(processNumber(pid));
+      resolver.processStarted(processNumber(pid), 1n, 0);
+      resolver.processEnded(processNumber(pid), 1n);
     }
     assert.equal(asked.filter((pid) => pid === 1).length, 1);
     assert.notEqual(resolver.resourceOf(gone, 1).serviceName, 'shop');
@@ -61,12 +61,49 @@ describe('the resolver', () => {
   it('forgets what the program before an execve told, and keeps what the new one tells', () => {
     const { resolver } = startResolver();
     const process = processNumber(1);
-    resolver.processStarted(process, 0);
+    resolver.processStarted(process, 1n, 0);
     tell(resolver, process, 'launcher');
-    resolver.processEnded(process);
-    resolver.processStarted(process, 0);
+    resolver.processEnded(process, 1n);
+    resolver.processStarted(process, 2n, 0);
     assert.notEqual(resolver.resourceOf(process, 1).serviceName, 'launcher');
     tell(resolver, process, 'shop');
     assert.equal(resolver.resourceOf(process, 1).serviceName, 'shop');
+  });
+
+  it('forgets it also when the end of that program was lost', () => {
+    const { resolver } = startResolver();
+    const process = processNumber(1);
+    resolver.processStarted(process, 1n, 0);
+    tell(resolver, process, 'launcher');
+    assert.equal(resolver.processStarted(process, 2n, 0).news, 'program');
+    assert.notEqual(resolver.resourceOf(process, 1).serviceName, 'launcher');
+  });
+
+  it('keeps what a process told when it is told of again, or for the first time after that', () => {
+    const { resolver } = startResolver();
+    for (const [pid, first] of [
+      [1, 'program'],
+      [2, 'start'],
+    ] as const) {
+      const process = processNumber(pid);
+      if (first === 'program') assert.equal(resolver.processStarted(process, 7n, 0).news, first);
+      tell(resolver, process, 'shop');
+      assert.equal(resolver.processStarted(process, 7n, 0).news, first === 'program' ? 'nothing' : first);
+      assert.equal(resolver.processStarted(process, 7n, 0).news, 'nothing');
+      assert.equal(resolver.resourceOf(process, 1).serviceName, 'shop');
+    }
+  });
+
+  it('does not take the end of a former program for that of the present one', () => {
+    const { resolver } = startResolver();
+    const process = processNumber(1);
+    resolver.processStarted(process, 1n, 0);
+    resolver.processEnded(process, 1n);
+    resolver.processStarted(process, 2n, 0);
+    tell(resolver, process, 'shop');
+    assert.equal(resolver.processEnded(process, 1n), false);
+    assert.equal(resolver.processStarted(process, 2n, 0).news, 'nothing');
+    assert.equal(resolver.resourceOf(process, 1).serviceName, 'shop');
+    assert.equal(resolver.processEnded(process, 2n), true);
   });
 });

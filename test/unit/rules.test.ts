@@ -83,10 +83,14 @@ describe('the rules that the kernel side gets', () => {
   });
 
   it('leave something for others of the slots, and switch filters on where there are any', () => {
-    const sizes = mapSizes(64 * 2 ** 20, 32_768, 512, { thread: 360, part: 5200, span: 840, process: 112 });
+    const elements = { thread: 360, part: 5200, span: 840, process: 112, user: 48 };
+    const sizes = mapSizes(64 * 2 ** 20, 32_768, 512, elements);
     const state = { generation: 7, attachedNs: 5n, callsAttachedNs: 6n, thresholdBeforeNs: 3n };
     const block = controlBlock(configured({ limits: { spans_per_second: 100 } }), sizes, state);
     assert.ok(block.spansOpenProcess < block.spansOpenUser && block.spansOpenUser < sizes.spans);
+    assert.ok(block.threadsProcess < block.threadsUser && block.threadsUser < sizes.threads);
+    assert.ok(block.partsProcess < block.partsUser && block.partsUser < sizes.parts);
+    assert.ok(block.processesUser < sizes.processes);
     assert.equal(block.spansPerSecondProcess, 100);
     assert.ok(block.spansPerSecondUser > 100);
     assert.deepEqual([block.filterUsers, block.filterCgroups], [0, 0]);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mapSizes } from '../../agent/src/backend/bpf/sizes.js';
+import { mapSizes, sharesOf } from '../../agent/src/backend/bpf/sizes.js';
 
 const MIB = 2 ** 20;
-const elements = { thread: 360, part: 5200, span: 840, process: 112 };
+const elements = { thread: 360, part: 5200, span: 840, process: 112, user: 48 };
 
 describe('the division of limits.kernel_memory', () => {
   for (const memory of [4, 8, 64, 128, 1024, 4096].map((mib) => mib * MIB)) {
@@ -34,6 +34,15 @@ describe('the division of limits.kernel_memory', () => {
   it('never passes what slots can be named by', () => {
     const { threads, spans } = mapSizes(2 ** 40, 32_768, 512, { ...elements, part: 64, span: 64 });
     assert.ok(threads < 2 ** 16 && spans < 2 ** 20);
+  });
+
+  it('leaves room for another user beside one, and for another process beside one', () => {
+    for (let slots = 2; slots < 5000; slots++) {
+      const { process, user } = sharesOf(slots);
+      assert.ok(process >= 1 && process <= user && user < slots, `${process}, ${user} of ${slots}`);
+    }
+    assert.deepEqual(sharesOf(1), { process: 1, user: 1 });
+    assert.deepEqual(sharesOf(1000), { process: 900, user: 937 });
   });
 
   it('refuses what is too little with how much would do, and that much does', () => {

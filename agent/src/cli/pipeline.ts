@@ -57,7 +57,7 @@ export class Pipeline {
     this.#captures = new Captures(parts.backend, config, parts.onEscalation);
     this.assembler = new Assembler({
       processStarted: (event) => this.#processStarted(event),
-      processEnded: ({ process }) => this.#processEnded(process),
+      processEnded: (event) => this.#processEnded(event),
       resource: (told) => this.#resourceTold(told),
       span: (evidence) => this.#span(evidence),
     });
@@ -83,10 +83,11 @@ export class Pipeline {
     }
   }
 
-  #processStarted({ process, uid }: ProcessEvent): void {
+  #processStarted({ process, program, uid }: ProcessEvent): void {
+    const { facts, news } = this.parts.resolver.processStarted(process, program, uid);
+    if (news === 'nothing') return;
     // A process that replaced its program comes again with the same number and start.
-    this.#operations.delete(keyOf(process));
-    const facts = this.parts.resolver.processStarted(process, uid);
+    if (news === 'program') this.#operations.delete(keyOf(process));
     this.parts.onFacts?.(process, facts);
     this.#captures.processStarted(process, uid, this.parts.resolver.resourceOf(process, 0).serviceName);
     if (facts.runtime.runtime !== undefined && facts.runtime.words !== undefined) {
@@ -94,10 +95,10 @@ export class Pipeline {
     }
   }
 
-  #processEnded(process: ProcessKey): void {
+  #processEnded({ process, program }: ProcessEvent): void {
+    if (!this.parts.resolver.processEnded(process, program)) return;
     this.#operations.delete(keyOf(process));
     this.#captures.processEnded(process);
-    this.parts.resolver.processEnded(process);
   }
 
   #resourceTold(told: ToldResource): void {

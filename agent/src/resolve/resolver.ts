@@ -14,9 +14,18 @@ export interface Surroundings {
   unixOffsetNs(): bigint;
 }
 
+export interface StartedProcess {
+  readonly facts: ProcessFacts;
+  /** start: what came of it before was taken for this program's, rightly. nothing: it was told of before. */
+  readonly news: 'program' | 'start' | 'nothing';
+}
+
 interface Known {
   facts: ProcessFacts;
-  readonly uid: number | undefined;
+  /** undefined: as `program`. */
+  uid: number | undefined;
+  /** ProcessEvent.program; undefined: something of the process came before it was told of. */
+  program: bigint | undefined;
   readonly told: Map<number, ResolvedResource>;
   fallback: ResolvedResource | undefined;
 }
@@ -63,28 +72,48 @@ export class Resolver {
 
   constructor(private readonly surroundings: Surroundings) {}
 
-  /** Reads what is known of the process; again after it has replaced its program. uid: by the kernel's record. */
-  processStarted(process: ProcessKey, uid: number | undefined): ProcessFacts {
+  /**
+   * Reads what is known of the process; again after it has replaced its program. The same program may be told of
+   * again, since records get lost: what it has told stays. uid: by the kernel's record.
+   */
+  processStarted(process: ProcessKey, program: bigint, uid: number): StartedProcess {
+    const known = this.#processes.get(keyOf(process));
+    if (known === undefined || this.#ended.has(keyOf(process)) || (known.program ?? program) !== program)
+      return { facts: this.#read(process, program, uid).facts, news: 'program' };
+    const news = known.program === undefined ? 'start' : 'nothing';
+    known.program = program;
+    known.uid = uid;
+    return { facts: known.facts, news };
+  }
+
+  #read(process: ProcessKey, program: bigint | undefined, uid: number | undefined): Known {
     const key = keyOf(process);
-    const known = {
+    const known: Known = {
       facts: this.surroundings.facts(process),
       uid,
+      program,
       told: new Map<number, ResolvedResource>(),
       fallback: undefined,
     };
     this.#ended.delete(key);
     this.#processes.set(key, known);
-    return known.facts;
+    return known;
   }
 
-  /** It is forgotten when enough others have gone after it. */
-  processEnded(process: ProcessKey): void {
+  /**
+   * It is forgotten when enough others have gone after it. False: that program was told of again, when the process's
+   * next one had come.
+   */
+  processEnded(process: ProcessKey, program: bigint): boolean {
+    const known = this.#processes.get(keyOf(process));
+    if (known?.program !== undefined && known.program !== program) return false;
     this.#ended.add(keyOf(process));
-    if (this.#ended.size <= MOST_ENDED) return;
     const [first] = this.#ended;
-    if (first === undefined) return;
-    this.#ended.delete(first);
-    this.#processes.delete(first);
+    if (this.#ended.size > MOST_ENDED && first !== undefined) {
+      this.#ended.delete(first);
+      this.#processes.delete(first);
+    }
+    return true;
   }
 
   resourceTold(told: ToldResource): void {
@@ -121,11 +150,6 @@ export class Resolver {
   }
 
   #known(process: ProcessKey): Known {
-    const known = this.#processes.get(keyOf(process));
-    if (known !== undefined) return known;
-    this.processStarted(process, undefined);
-    const read = this.#processes.get(keyOf(process));
-    if (read === undefined) throw new Error(`process ${process.pid} was not kept`);
-    return read;
+    return this.#processes.get(keyOf(process)) ?? this.#read(process, undefined, undefined);
   }
 }

@@ -40,6 +40,8 @@ export interface ProcessEvent {
   readonly process: ProcessKey;
   readonly uid: number;
   readonly cgroupId: bigint;
+  /** Grows with each execve(2) of the process. */
+  readonly program: bigint;
 }
 
 /** What a provider said of itself: key and value pairs in its order. */
@@ -203,6 +205,8 @@ function gaps(record: RecordSpan, pending: Pending): Gap[] {
   const found: [boolean, Gap][] = [
     [has(RecordSpanFlag.UNATTACHED), 'tracepoints_attached_late'],
     [has(RecordSpanFlag.PARTS_LEFT_OUT), 'threads_left_out'],
+    [has(RecordSpanFlag.ACTIVITY_RACED), 'activity_raced'],
+    [has(RecordSpanFlag.CALLS_LEFT_OUT), 'child_calls_left_out'],
     [has(RecordSpanFlag.PARTS_LOST) || pending.parts.length < record.partsSent, 'records_lost'],
     [anyPart(PartFlag.LOST), 'switch_missed'],
     [anyPart(PartFlag.TORN), 'calls_torn'],
@@ -222,8 +226,13 @@ function capture({ flags }: RecordSpan): SpanEvidence['capture'] {
 
 const NONE: Amount = { count: 0, timeNs: 0 };
 
+/** A thread that only ended fast children of the span has a part for their calls. */
+function hasWorked({ record }: Pending['parts'][number]): boolean {
+  return (record.flags & PartFlag.ABSORBED) === 0 || record.accountNs.some((ns) => ns > 0);
+}
+
 function evidenceOf(record: RecordSpan, pending: Pending): SpanEvidence {
-  const threads: ThreadShare[] = pending.parts.map((part) => ({
+  const threads: ThreadShare[] = pending.parts.filter(hasWorked).map((part) => ({
     tid: part.record.tid,
     joinedNs: part.record.joinedNs,
     accountNs: part.record.accountNs.slice(0, Class.THREAD_CLASSES),
@@ -273,6 +282,7 @@ function processEvent(record: RecordProcess): ProcessEvent {
     process: { pid: record.tgid, startNs: record.startNs },
     uid: record.uid,
     cgroupId: record.cgroupId,
+    program: record.execId,
   };
 }
 

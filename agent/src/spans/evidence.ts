@@ -80,7 +80,13 @@ export interface ThreadShare {
 
 /** Why the evidence does not hold everything. Each is one flag of a span or part record, or a part that did not arrive. */
 export type Gap =
-  'tracepoints_attached_late' | 'threads_left_out' | 'records_lost' | 'switch_missed' | 'calls_torn';
+  | 'tracepoints_attached_late'
+  | 'threads_left_out'
+  | 'activity_raced'
+  | 'child_calls_left_out'
+  | 'records_lost'
+  | 'switch_missed'
+  | 'calls_torn';
 
 export interface SpanEvidence {
   readonly span: SpanIdentity;

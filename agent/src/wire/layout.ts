@@ -94,6 +94,8 @@ export const RecordSpanFlag = {
   RUNTIME_KNOWN: 32,
   ABANDONED: 64,
   RULE_UNKNOWN: 128,
+  ACTIVITY_RACED: 256,
+  CALLS_LEFT_OUT: 512,
   CAPTURE_ALL: 4096,
   CAPTURE_CHANGED: 8192,
   ESCALATED: 16384,
@@ -117,24 +119,31 @@ export const Counter = {
   DROP_SPAN_BYTES_PROCESS: 9,
   DROP_SPAN_BYTES_USER: 10,
   DROP_RECORD_RING_FULL: 11,
-  DROP_SPAN_SLOTS: 12,
-  DROP_SPAN_SLOTS_PROCESS: 13,
-  DROP_SPAN_SLOTS_USER: 14,
-  DROP_SPAN_RATE_PROCESS: 15,
-  DROP_SPAN_RATE_USER: 16,
-  DROP_SPAN_USERS: 17,
-  DROP_SPAN_DUPLICATE: 18,
-  DROP_PROBE_VERSION: 19,
-  DROP_PROBE_UNREADABLE: 20,
-  DROP_END_UNKNOWN: 21,
-  DROP_CONTEXT_UNKNOWN: 22,
-  DROP_PROCESS_FILTERED: 23,
-  DROP_PROCESS_SLOTS: 24,
-  DROP_THREAD_SLOTS: 25,
-  DROP_PART_SLOTS: 26,
-  DROP_PART_LIMIT: 27,
-  DROP_SWITCH: 28,
-  COUNTERS: 29,
+  DROP_RECORD_BYTES_PROCESS: 12,
+  DROP_RECORD_BYTES_USER: 13,
+  DROP_SPAN_SLOTS: 14,
+  DROP_SPAN_SLOTS_PROCESS: 15,
+  DROP_SPAN_SLOTS_USER: 16,
+  DROP_SPAN_RATE_PROCESS: 17,
+  DROP_SPAN_RATE_USER: 18,
+  DROP_SPAN_DUPLICATE: 19,
+  DROP_PROBE_VERSION: 20,
+  DROP_PROBE_UNREADABLE: 21,
+  DROP_END_UNKNOWN: 22,
+  DROP_END_CONTESTED: 23,
+  DROP_CONTEXT_UNKNOWN: 24,
+  DROP_PROCESS_FILTERED: 25,
+  DROP_PROCESS_SLOTS: 26,
+  DROP_PROCESS_SLOTS_USER: 27,
+  DROP_THREAD_SLOTS: 28,
+  DROP_THREAD_SLOTS_PROCESS: 29,
+  DROP_THREAD_SLOTS_USER: 30,
+  DROP_PART_SLOTS: 31,
+  DROP_PART_SLOTS_PROCESS: 32,
+  DROP_PART_SLOTS_USER: 33,
+  DROP_PART_LIMIT: 34,
+  DROP_SWITCH: 35,
+  COUNTERS: 36,
 } as const;
 
 /** struct slt_record_header */
@@ -160,8 +169,9 @@ export interface RecordProcess {
   startNs: bigint;
   cgroupId: bigint;
   timeNs: bigint;
+  execId: bigint;
 }
-export const RECORD_PROCESS_SIZE = 40;
+export const RECORD_PROCESS_SIZE = 48;
 export function readRecordProcess(view: DataView, at: number): RecordProcess {
   return {
     header: readRecordHeader(view, at + 0),
@@ -170,6 +180,7 @@ export function readRecordProcess(view: DataView, at: number): RecordProcess {
     startNs: view.getBigUint64(at + 16, true),
     cgroupId: view.getBigUint64(at + 24, true),
     timeNs: view.getBigUint64(at + 32, true),
+    execId: view.getBigUint64(at + 40, true),
   };
 }
 
@@ -490,8 +501,13 @@ export interface Control {
   attachedNs: bigint;
   callsAttachedNs: bigint;
   detailNs: bigint;
+  processesUser: number;
+  threadsProcess: number;
+  threadsUser: number;
+  partsProcess: number;
+  partsUser: number;
 }
-export const CONTROL_SIZE = 88;
+export const CONTROL_SIZE = 112;
 export function readControl(view: DataView, at: number): Control {
   return {
     generation: view.getUint32(at + 0, true),
@@ -509,6 +525,11 @@ export function readControl(view: DataView, at: number): Control {
     attachedNs: view.getBigUint64(at + 64, true),
     callsAttachedNs: view.getBigUint64(at + 72, true),
     detailNs: view.getBigUint64(at + 80, true),
+    processesUser: view.getUint32(at + 88, true),
+    threadsProcess: view.getUint32(at + 92, true),
+    threadsUser: view.getUint32(at + 96, true),
+    partsProcess: view.getUint32(at + 100, true),
+    partsUser: view.getUint32(at + 104, true),
   };
 }
 export function writeControl(value: Control): Uint8Array {
@@ -528,6 +549,11 @@ export function writeControl(value: Control): Uint8Array {
   view.setBigUint64(64, value.attachedNs, true);
   view.setBigUint64(72, value.callsAttachedNs, true);
   view.setBigUint64(80, value.detailNs, true);
+  view.setUint32(88, value.processesUser, true);
+  view.setUint32(92, value.threadsProcess, true);
+  view.setUint32(96, value.threadsUser, true);
+  view.setUint32(100, value.partsProcess, true);
+  view.setUint32(104, value.partsUser, true);
   return new Uint8Array(view.buffer);
 }
 

@@ -75,6 +75,8 @@ export class BpfBackend implements Backend {
   #attachedNs = 0n;
   #callsAttachedNs = 0n;
   #thresholdBeforeNs: bigint;
+  /** Records that JavaScript was too late for, when the processes were swept last. */
+  #lostBehind = 0n;
   #running: Running | undefined;
   #lastCounters: Counters = new Map();
   readonly #scan = new LibraryScan();
@@ -260,7 +262,10 @@ export class BpfBackend implements Backend {
     const running = this.#running;
     if (running === undefined) return;
     const thresholds = running.loaded.object.map('thresholds');
-    for (const pid of running.slots.sweep()) {
+    const { droppedRecords } = running.reader.stats();
+    const lost = droppedRecords > this.#lostBehind;
+    this.#lostBehind = droppedRecords;
+    for (const pid of running.slots.sweep(lost)) {
       for (const operation of this.#operations.get(pid)?.values() ?? []) {
         thresholds.delete(operationKey(operation));
       }

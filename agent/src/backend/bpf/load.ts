@@ -56,6 +56,9 @@ function setSizes(object: BpfObject, sizes: MapSizes): void {
     processes: sizes.processes,
     free_processes: sizes.processes,
     processes_by_tgid: sizes.processes,
+    users: sizes.processes,
+    free_users: sizes.processes,
+    users_by_uid: sizes.processes,
     runtimes: sizes.processes,
     captures: sizes.processes,
     thresholds: 16 * 1024,
@@ -86,6 +89,7 @@ function open(
       part: size('parts'),
       span: size('spans'),
       process: size('processes') + size('runtimes') + size('captures'),
+      user: size('users'),
     });
     setSizes(object, sizes);
     object.setRodata('switch_brings_state', Uint8Array.of(switchBringsState ? 1 : 0));
@@ -99,6 +103,7 @@ function open(
       ['free_parts', sizes.parts],
       ['free_spans', sizes.spans],
       ['free_processes', sizes.processes],
+      ['free_users', sizes.processes],
     ] as const) {
       fillStack(object.map(stack), entries);
     }

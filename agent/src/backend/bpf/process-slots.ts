@@ -1,13 +1,16 @@
 /**
- * Which processes the kernel side follows, and freeing what the dead ones left:
- * their open spans are ended by the kernel side's own program, which sends those that were slow.
+ * Which processes the kernel side follows, and freeing what the dead ones left. The kernel side's own programs do
+ * it, so that its counts hold: they end open spans, and send those that were slow; they free threads whose exit was
+ * not seen, and at last the process itself, whose end they tell where it was not told yet.
  */
+import { existsSync } from 'node:fs';
 import type { BpfMap, BpfObject, BpfProgram } from '../../native.js';
 import type { ProcessKey } from '../../spans/evidence.js';
 import {
   CAPTURE_SIZE,
   CaptureMode,
   RecordSpanFlag,
+  RecordType,
   SPAN_KEY_SIZE,
   readCapture,
   readSpanKey,
@@ -15,10 +18,20 @@ import {
   type Capture,
 } from '../../wire/layout.js';
 
-/** Members of struct slt_process (bpf/include/state.h) that are read here. */
+/** Members of struct slt_process, slt_thread and slt_span_slot (bpf/include/state.h, which holds them to it) that are read here. */
 const PROCESS_TGID = 0;
 const PROCESS_START = 8;
+const PROCESS_OPEN_SPANS = 32;
 const PROCESS_ENDED = 36;
+const PROCESS_THREADS = 72;
+const PROCESS_PARTS = 76;
+const PROCESS_UNTOLD = 84;
+const THREAD_TID = 0;
+const THREAD_PROCESS = 8;
+const SPAN_TGID = 16;
+const SPAN_PROCESS = 24;
+/** PARTS_AT_ONCE of bpf/contexts.bpf.c */
+const PARTS_AT_ONCE = 256;
 
 /** A span that is open for so long while slots run short is given up. */
 const ABANDONED_NS = 600_000_000_000n;
@@ -36,14 +49,43 @@ function u32(value: number): Buffer {
   return bytes;
 }
 
+/** Runs a program whose arguments are u64. */
+function run(program: BpfProgram, ...args: (number | bigint)[]): number {
+  const context = Buffer.alloc(8 * args.length);
+  args.forEach((arg, i) => context.writeBigUInt64LE(BigInt(arg), 8 * i));
+  return program.testRun(context);
+}
+
+/** The elements of an array map, by index. */
+function elements(map: BpfMap): { readonly index: number; readonly value: Buffer }[] {
+  const { keys, values, count } = map.getBatch(map.maxEntries);
+  const indices = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength);
+  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+  return Array.from({ length: count }, (_, i) => ({
+    index: indices.readUInt32LE(4 * i),
+    value: bytes.subarray(i * map.valueSize, (i + 1) * map.valueSize),
+  }));
+}
+
+/** A process slot in use, as the kernel side had it when it was read. */
+interface ProcessSlot {
+  readonly index: number;
+  readonly pid: number;
+  readonly startNs: bigint;
+  readonly ended: boolean;
+  readonly untold: boolean;
+}
+
 export class ProcessSlots {
   readonly #slots: BpfMap;
   readonly #byPid: BpfMap;
-  readonly #free: BpfMap;
+  readonly #threads: BpfMap;
+  readonly #spanSlots: BpfMap;
+  readonly #parts: BpfMap;
   readonly #openSpans: BpfMap;
   readonly #runtimes: BpfMap;
   readonly #captures: BpfMap;
-  readonly #release: BpfProgram;
+  readonly #programs: Readonly<Record<'span' | 'thread' | 'parts' | 'process' | 'retell', BpfProgram>>;
 
   /** startOf: a live process's start (CLOCK_BOOTTIME ns, to the clock tick), undefined: there is none. */
   constructor(
@@ -53,11 +95,19 @@ export class ProcessSlots {
   ) {
     this.#slots = object.map('processes');
     this.#byPid = object.map('processes_by_tgid');
-    this.#free = object.map('free_processes');
+    this.#threads = object.map('threads');
+    this.#spanSlots = object.map('spans');
+    this.#parts = object.map('parts');
     this.#openSpans = object.map('open_spans');
     this.#runtimes = object.map('runtimes');
     this.#captures = object.map('captures');
-    this.#release = object.program('release_span');
+    this.#programs = {
+      span: object.program('release_span'),
+      thread: object.program('release_thread'),
+      parts: object.program('release_parts'),
+      process: object.program('release_process'),
+      retell: object.program('retell_process'),
+    };
   }
 
   /** Processes that are followed now, and those of them that have each of their system calls recorded. */
@@ -97,31 +147,23 @@ export class ProcessSlots {
     return true;
   }
 
-  /** Ends the spans of processes that have gone, and frees their slots. Returns the numbers of those processes. */
-  sweep(): number[] {
+  /**
+   * Frees what processes that have gone held. Returns the numbers of those of which nothing is held any more; the others are
+   * for the next sweep. `lost`: records were lost behind the ring since the last sweep, so all is told again.
+   */
+  sweep(lost: boolean): number[] {
     const gone: number[] = [];
-    const entries = this.#slots.getBatch(this.#slots.maxEntries);
-    const keys = Buffer.from(entries.keys.buffer, entries.keys.byteOffset, entries.keys.byteLength);
-    const values = Buffer.from(entries.values.buffer, entries.values.byteOffset, entries.values.byteLength);
-    const size = this.#slots.valueSize;
-    const ended = new Map<number, ProcessKey>();
-    for (let i = 0; i < entries.count; i++) {
-      const value = values.subarray(i * size, (i + 1) * size);
-      const pid = value.readUInt32LE(PROCESS_TGID);
-      if (pid === 0) continue;
-      const startNs = value.readBigUInt64LE(PROCESS_START);
-      if (value.readUInt32LE(PROCESS_ENDED) === 0) {
-        if (this.#lives(pid, startNs)) continue;
-        // It went while the tracepoints were not attached.
-        this.#byPid.delete(u32(pid));
+    // Read once, and only when a process left spans: it may leave many, and many may die at once.
+    let open: ReadonlyMap<string, readonly number[]> | undefined;
+    for (const slot of this.#used()) {
+      const lives = this.#lives(slot.pid, slot.startNs);
+      if (!slot.ended && lives) {
+        if (lost || slot.untold) run(this.#programs.retell, slot.index, slot.pid, slot.startNs);
+        continue;
       }
-      ended.set(keys.readUInt32LE(i * 4), { pid, startNs });
-    }
-    if (ended.size > 0) this.#releaseSpansOf(ended);
-    for (const [index, { pid }] of ended) {
-      this.#slots.set(u32(index), Buffer.alloc(size));
-      this.#free.push(u32(index));
-      gone.push(pid);
+      this.#releaseHeld(slot, lives, (process) => (open ??= this.#openSlotsByProcess()).get(nameOf(process)));
+      if (run(this.#programs.process, slot.index, slot.pid, slot.startNs, lost ? 1 : 0) === 1)
+        gone.push(slot.pid);
     }
     return gone;
   }
@@ -144,37 +186,77 @@ export class ProcessSlots {
     return difference > -20_000_000n && difference < 20_000_000n;
   }
 
-  /** One pass over the open spans, of whom each names its process: a process may leave many, and many may die at once. */
-  #releaseSpansOf(processes: ReadonlyMap<number, ProcessKey>): void {
-    // Programs that replaced one another have one key, and a slot each.
-    const slotsOf = new Map<string, number[]>();
-    for (const [index, process] of processes) {
-      const key = nameOf(process);
-      slotsOf.set(key, [...(slotsOf.get(key) ?? []), index]);
+  #used(): ProcessSlot[] {
+    return elements(this.#slots)
+      .filter(({ value }) => value.readUInt32LE(PROCESS_TGID) !== 0)
+      .map(({ index, value }) => ({
+        index,
+        pid: value.readUInt32LE(PROCESS_TGID),
+        startNs: value.readBigUInt64LE(PROCESS_START),
+        ended: value.readUInt32LE(PROCESS_ENDED) !== 0,
+        untold: (value.readUInt32LE(PROCESS_UNTOLD) & (1 << RecordType.PROCESS)) !== 0,
+      }));
+  }
+
+  /** lives: a process that has replaced its program. Then its number has threads, and so has its task. */
+  #releaseHeld(
+    { index, pid, startNs }: ProcessSlot,
+    lives: boolean,
+    openOf: (process: ProcessKey) => readonly number[] | undefined,
+  ): void {
+    const held = (member: number): boolean =>
+      Buffer.from(this.#slots.get(u32(index)) ?? []).readUInt32LE(member) !== 0;
+    if (held(PROCESS_OPEN_SPANS)) {
+      for (const slot of openOf({ pid, startNs }) ?? [])
+        this.#end(slot, RecordSpanFlag.PROCESS_DIED, index, 0n);
     }
-    for (const { slot, process } of this.#openSlots()) {
-      for (const index of slotsOf.get(nameOf(process)) ?? [])
-        this.#end(slot, RecordSpanFlag.PROCESS_DIED, BigInt(index), 0n);
+    // Those that lost their key when they were ended twice at once.
+    if (held(PROCESS_OPEN_SPANS)) {
+      for (const { index: span, value } of elements(this.#spanSlots)) {
+        if (value.readUInt32LE(SPAN_TGID) === pid && value.readUInt32LE(SPAN_PROCESS) === index)
+          this.#end(span + 1, RecordSpanFlag.PROCESS_DIED, index, 0n);
+      }
+    }
+    if (held(PROCESS_THREADS)) {
+      for (const { index: thread, value } of elements(this.#threads)) {
+        const tid = value.readUInt32LE(THREAD_TID);
+        if (tid === 0 || value.readUInt32LE(THREAD_PROCESS) !== index) continue;
+        const exists = lives && existsSync(`/proc/${pid}/task/${tid}`);
+        run(this.#programs.thread, thread + 1, tid, index, exists ? 0 : 1);
+      }
+    }
+    if (held(PROCESS_PARTS)) {
+      for (let first = 0; first < this.#parts.maxEntries; first += PARTS_AT_ONCE)
+        run(this.#programs.parts, first, index);
     }
   }
 
+  #openSlotsByProcess(): ReadonlyMap<string, readonly number[]> {
+    const byProcess = new Map<string, number[]>();
+    for (const { slot, process } of this.#openSlots()) {
+      const slots = byProcess.get(nameOf(process));
+      if (slots === undefined) byProcess.set(nameOf(process), [slot]);
+      else slots.push(slot);
+    }
+    return byProcess;
+  }
+
+  /** Spans that are open: slot (index + 1), and whose. */
   #openSlots(): { readonly slot: number; readonly process: ProcessKey }[] {
     const { keys, values, count } = this.#openSpans.getBatch(this.#openSpans.maxEntries);
     const keyView = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
     const view = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
     return Array.from({ length: count }, (_, i) => {
       const { tgid, processStartNs } = readSpanKey(keyView, i * SPAN_KEY_SIZE);
-      return { slot: view.readUInt32LE(i * 4), process: { pid: tgid, startNs: processStartNs } };
+      return {
+        slot: view.readUInt32LE(i * this.#openSpans.valueSize),
+        process: { pid: tgid, startNs: processStartNs },
+      };
     });
   }
 
   /** The program itself checks that the span is that process's and so old. */
-  #end(slot: number, flags: number, process: bigint, ageNs: bigint): number {
-    const context = Buffer.alloc(32);
-    context.writeBigUInt64LE(BigInt(slot), 0);
-    context.writeBigUInt64LE(BigInt(flags), 8);
-    context.writeBigUInt64LE(process, 16);
-    context.writeBigUInt64LE(ageNs, 24);
-    return this.#release.testRun(context);
+  #end(slot: number, flags: number, process: number | bigint, ageNs: bigint): number {
+    return run(this.#programs.span, slot, flags, process, ageNs);
   }
 }

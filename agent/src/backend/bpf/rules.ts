@@ -5,7 +5,7 @@ import { CaptureMode, SyscallFlag, writeSyscallRule, type Control } from '../../
 import { nativeNumber } from '../../wire/syscall-table-compat.js';
 import { syscallTable } from '../../wire/syscall-table.js';
 import { syscallWaits, takesDescriptor } from '../../wire/syscall-waits.js';
-import type { MapSizes } from './sizes.js';
+import { sharesOf, type MapSizes } from './sizes.js';
 
 /** SLT_SYSCALLS_MAX */
 export const SYSCALLS = 1024;
@@ -34,23 +34,28 @@ export function lowestThreshold(config: Config): bigint {
   return [thresholds(config).lowestOf(''), ...services].reduce((a, b) => (a < b ? a : b), config.threshold);
 }
 
-/**
- * Shares of one process and of one user. Nine tenths and all but a sixteenth: a host often runs one service, which
- * shall not be held to a small share, and still nobody can take the last slot.
- */
+/** The limits of one process and of one user are shares of what there is. */
 export function controlBlock(
   config: Config,
   sizes: MapSizes,
   state: { generation: number; attachedNs: bigint; callsAttachedNs: bigint; thresholdBeforeNs: bigint },
 ): Control {
+  const spans = sharesOf(sizes.spans);
+  const threads = sharesOf(sizes.threads);
+  const parts = sharesOf(sizes.parts);
   return {
     generation: state.generation,
     filterUsers: config.filter.users.length > 0 ? 1 : 0,
     filterCgroups: config.filter.cgroups.length > 0 ? 1 : 0,
     spansPerSecondProcess: config.limits.spans_per_second,
     spansPerSecondUser: 4 * config.limits.spans_per_second,
-    spansOpenProcess: Math.floor(sizes.spans * 0.9),
-    spansOpenUser: Math.floor((sizes.spans * 15) / 16),
+    spansOpenProcess: spans.process,
+    spansOpenUser: spans.user,
+    processesUser: sharesOf(sizes.processes).user,
+    threadsProcess: threads.process,
+    threadsUser: threads.user,
+    partsProcess: parts.process,
+    partsUser: parts.user,
     bytesPerSecondProcess: BigInt(2 * sizes.ring),
     bytesPerSecondUser: BigInt(4 * sizes.ring),
     thresholdNs: lowestThreshold(config),

@@ -6,6 +6,8 @@ export interface ElementSizes {
   readonly part: number;
   readonly span: number;
   readonly process: number;
+  /** There are as many as processes. */
+  readonly user: number;
 }
 
 export interface MapSizes {
@@ -28,7 +30,7 @@ const TIDS_IN_BLOCK = 64;
 const BYTES_OF_BLOCK = 2 * TIDS_IN_BLOCK;
 /** An element of a preallocated hash: struct htab_elem, key, value, its bucket; and its index on the free stack. */
 const HASH_OVERHEAD = 96;
-/** Configuration, system-call rules, counters, users, filters. */
+/** Configuration, system-call rules, counters, filters. */
 const FIXED = 256 * 1024;
 const LEAST_RING = 64 * 1024;
 
@@ -42,7 +44,8 @@ function powerOfTwoBelow(bytes: number): number {
  */
 export function mapSizes(memory: number, pidMax: number, processes: number, sizes: ElementSizes): MapSizes {
   const tidBlocks = Math.ceil(pidMax / TIDS_IN_BLOCK);
-  const given = memory - FIXED - tidBlocks * BYTES_OF_BLOCK - processes * (sizes.process + HASH_OVERHEAD);
+  const perProcess = sizes.process + sizes.user + 2 * HASH_OVERHEAD;
+  const given = memory - FIXED - tidBlocks * BYTES_OF_BLOCK - processes * perProcess;
   const perSpan = sizes.span + HASH_OVERHEAD + sizes.part;
   const least = 6 * LEAST_RING + 100 * perSpan;
   if (given < least) {
@@ -63,4 +66,19 @@ export function mapSizes(memory: number, pidMax: number, processes: number, size
     processes,
     bytes: memory - given + ring + threads * sizes.thread + spans * perSpan,
   };
+}
+
+/** How many of a kind of slots one process, and one user, may hold at a time. */
+export interface Shares {
+  readonly process: number;
+  readonly user: number;
+}
+
+/**
+ * Nine tenths and all but a sixteenth: a host often runs one service, which shall not be held to a small share, and
+ * still nobody can take the last slot. Where there is one slot only, it may be had.
+ */
+export function sharesOf(slots: number): Shares {
+  const user = Math.max(1, slots - Math.ceil(slots / 16));
+  return { process: Math.max(1, Math.min(user, Math.floor(slots * 0.9))), user };
 }
