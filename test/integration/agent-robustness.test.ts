@@ -38,7 +38,7 @@ describe('the agent, when something dies or runs full', function () {
   afterEach(endPrograms);
 
   it('is not missed by the service when it is killed under load; the next one picks up, and nothing stays in the kernel', async () => {
-    const first = await Agent.start({ config: { threshold: '40ms' } });
+    const first = await Agent.start({ config: { threshold: '20ms' } });
     const environment = join(root, 'build', 'python', 'demo', 'bin');
     const service = Service.exec([
       join(environment, 'opentelemetry-instrument'),
