@@ -1,5 +1,5 @@
 /** Finds copies of libslt that processes map, and where a language runtime keeps its own locks. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { elfSegments, elfSymbols } from './elf.js';
 import { mappedFiles, openablePath, processStart, type MappedFile } from './processes.js';
@@ -18,8 +18,19 @@ export function isLibslt({ path }: MappedFile): boolean {
 /** Processes that were looked at: a library may be mapped late, but seldom long after the start. */
 const YOUNG_NS = 60_000_000_000n;
 
+/** A process as a scan saw it first. */
+interface Seen {
+  /** Of /proc/PID: a number that is given out anew for each process, and may change if the kernel is short of memory. */
+  readonly inode: number;
+  /** `PID START`. */
+  readonly id: string;
+  readonly startNs: bigint;
+}
+
 /** Every libslt that a process maps, one entry for each process and file. Only new and young processes are looked at again. */
 export class LibraryScan {
+  /** By number. The start of a process is read once: that costs several times what its inode does, and hosts run hundreds. */
+  readonly #seen = new Map<number, Seen>();
   readonly #old = new Set<string>();
   readonly #hidden = new Set<string>();
 
@@ -31,22 +42,40 @@ export class LibraryScan {
   /** bootNs: CLOCK_BOOTTIME now. */
   find(bootNs: bigint): MappedLibrary[] {
     const found: MappedLibrary[] = [];
-    const alive = new Set<string>();
+    const alive = new Set<number>();
     for (const entry of readdirSync('/proc')) {
       const pid = Number(entry);
       if (!Number.isInteger(pid)) continue;
-      const start = processStart(pid);
-      if (start === undefined) continue;
-      const id = `${pid} ${start}`;
-      alive.add(id);
+      const process = this.#process(pid);
+      if (process === undefined) continue;
+      alive.add(pid);
+      const { id, startNs } = process;
       if (this.#old.has(id)) continue;
-      if (bootNs - start > YOUNG_NS) this.#old.add(id);
+      if (bootNs - startNs > YOUNG_NS) this.#old.add(id);
       for (const file of this.#filesOf(pid, id)) {
         if (isLibslt(file)) found.push({ path: openablePath(pid, file), pid });
       }
     }
-    for (const set of [this.#old, this.#hidden]) for (const id of set) if (!alive.has(id)) set.delete(id);
+    for (const [pid, { id }] of this.#seen) if (!alive.has(pid)) this.#forget(pid, id);
     return found;
+  }
+
+  #process(pid: number): Seen | undefined {
+    const inode = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.ino;
+    const known = this.#seen.get(pid);
+    if (inode === undefined || known?.inode === inode) return inode === undefined ? undefined : known;
+    const startNs = processStart(pid);
+    if (startNs === undefined) return undefined;
+    const seen = { inode, startNs, id: `${pid} ${startNs}` };
+    if (known !== undefined && known.id !== seen.id) this.#forget(pid, known.id);
+    this.#seen.set(pid, seen);
+    return seen;
+  }
+
+  #forget(pid: number, id: string): void {
+    this.#seen.delete(pid);
+    this.#old.delete(id);
+    this.#hidden.delete(id);
   }
 
   #filesOf(pid: number, id: string): MappedFile[] {
