@@ -106,7 +106,7 @@ export function annotated({
       text,
     },
     attributes: {
-      'slt.span.name': 'POST /orders',
+      'slt.span.name': identity?.name ?? 'POST /orders',
       'slt.span.kind': 'server',
       'slt.cause.type': 'lock',
       'slt.cause.text': text,
