@@ -10,6 +10,7 @@ import { buildStage, type Stage } from './stage.js';
 import { formatRow } from './table.js';
 import { drain } from './drain.js';
 import { idle } from './idle.js';
+import { ring } from './ring.js';
 import { span } from './span.js';
 import { storm } from './storm.js';
 import { tracked } from './tracked.js';
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, (stage: Stage) => Promise<Row[]>>> = {
   tracked,
   span,
   drain,
+  ring,
   storm,
   idle,
 };
