@@ -5,10 +5,10 @@ import { RunningAgent } from './running-agent.js';
 import type { Stage } from './stage.js';
 import { Workload } from './workload.js';
 
-/** From then on the process is tracked, its libslt has been looked at, and the collector of garbage has been through. */
-const SETTLE_MS = 15_000;
-const PERIODS = 5;
-const PERIOD_MS = 5_000;
+/** From then on the process is tracked, its libslt has been looked at, and V8 has given back what the start took. */
+const SETTLE_MS = 30_000;
+const PERIODS = 3;
+const PERIOD_MS = 10_000;
 
 /** Shares of one CPU; bytes as the issue counts them. */
 const CPU_BUDGET_PERCENT = 0.2;

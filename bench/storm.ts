@@ -16,6 +16,8 @@ const CALLS_OF_SPAN = 10;
 const RUNS = 3;
 /** The exporter gathers for half a second, and its last request has to be answered. */
 const PATIENCE_MS = 5_000;
+/** After the first spans: by then they have left. */
+const HEARD_MS = 1_500;
 
 interface Storm {
   readonly spans: number;
@@ -81,8 +83,13 @@ async function countsOf(receiver: Conversation): Promise<ReceivedCounts> {
   return JSON.parse(await receiver.ask('counts')) as ReceivedCounts;
 }
 
+/** Spans made, and milliseconds behind schedule at the end. */
+async function stream(workload: Workload, rate: number, ms: number): Promise<[number, number]> {
+  const [spans = NaN, behindNs = NaN] = (await workload.ask(`stream ${rate} ${ms}`)).split(' ').map(Number);
+  return [spans, behindNs / 1e6];
+}
+
 async function once(stage: Stage, { workload, receiver, port, protocol }: Setup): Promise<Storm> {
-  const before = await countsOf(receiver);
   const agent = await RunningAgent.start(stage, {
     config: [
       ...everySpanSlow,
@@ -90,18 +97,24 @@ async function once(stage: Stage, { workload, receiver, port, protocol }: Setup)
     ],
   });
   try {
-    const [spans = NaN, behindNs = NaN] = (await workload.ask(`stream ${RATE} ${STORM_MS}`))
-      .split(' ')
-      .map(Number);
+    // Until the agent has heard of the process its tracepoints are not attached, and no call is recorded.
+    const [heard] = await stream(workload, 100, 200);
+    await sleep(HEARD_MS);
+    const before = await countsOf(receiver);
+    const [spans, behindMs] = await stream(workload, RATE, STORM_MS);
     const residentKiB = agent.residentKiB();
     const arrived = async (): Promise<number> => (await countsOf(receiver)).kernels - before.kernels;
     for (let waited = 0; waited < PATIENCE_MS && (await arrived()) < spans; waited += 50) await sleep(50);
-    const { cpu, lost } = await agent.finish({ spans, seconds: STORM_MS / 1e3, behindMs: behindNs / 1e6 });
+    const { cpu, lost } = await agent.finish({
+      spans: heard + spans,
+      seconds: STORM_MS / 1e3,
+      behindMs,
+    });
     const after = await countsOf(receiver);
     const kernels = after.kernels - before.kernels;
     const calls = after.calls - before.calls;
     if (lost.length > 0) process.stderr.write(`bench: at ${RATE} spans/s: ${lost.join(', ')}\n`);
-    if (behindNs > 50e6) process.stderr.write(`bench: the workload itself makes no ${RATE} spans/s\n`);
+    if (behindMs > 50) process.stderr.write(`bench: the workload itself makes no ${RATE} spans/s\n`);
     if (calls !== kernels * CALLS_OF_SPAN)
       process.stderr.write(
         `bench: ${calls} calls arrived with ${kernels} spans, not ${CALLS_OF_SPAN} each\n`,

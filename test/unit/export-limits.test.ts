@@ -105,4 +105,21 @@ describe('the gate in front of an exporter', () => {
     assert.deepEqual(dropsOf(stats), { rejected: 1, shutdown: 1 });
     assert.match(stats.lastProblem ?? '', /EPIPE/);
   });
+
+  it('say before a span is explained that it would be refused, and count it once', () => {
+    const limits = new ExportLimits({ ...plenty, annotated_per_second: 3 });
+    const printed: AnnotatedSpan[] = [];
+    const printer = new ImmediateExporter({ export: (span) => printed.push(span) });
+    const gate = new Gate(printer, { limits, unsampled: false, now: () => 0 });
+    for (let index = 0; index < 10; index += 1) {
+      const span = annotated({ identity: { sampled: index !== 5 } });
+      const { evidence, resource } = span.source;
+      if (!gate.refuses(evidence.span, resource)) gate.export(span);
+    }
+    const stats = gate.stats();
+    assert.equal(printed.length, 3);
+    assert.equal(stats.accepted, 10);
+    assert.deepEqual(dropsOf(stats), { not_sampled: 1, limit_annotated_per_second: 6 });
+    assert.equal(unaccountedFor(stats), 0);
+  });
 });

@@ -103,9 +103,15 @@ export class Pipeline {
         this.counts.add('drop.below_rule');
         return;
       }
+      const { exporter, resolver } = this.parts;
+      const resource = resolver.resourceOf(evidence.process, evidence.resource);
+      if (exporter.refuses?.(evidence.span, resource) === true) {
+        this.counts.add('exported');
+        return;
+      }
       const { data } = this.#config;
-      const resolved = this.parts.resolver.resolve(evidence, { paths: data.arguments === 'full' });
-      this.parts.exporter.export(
+      const resolved = resolver.resolve(evidence, { paths: data.arguments === 'full' });
+      exporter.export(
         annotate(resolved, {
           arguments: data.arguments,
           slowest: data.subspans.slowest,

@@ -88,6 +88,8 @@ function printers(args: Pick<RunArguments, 'json' | 'json-to'>, toConsole: boole
 /** With `printed`, spans go to the printer too, also when they leave over OTLP; its end waits for what was printed. */
 function withPrinter(exporter: SpanExporter, printer: Printers, printed: boolean): SpanExporter {
   return {
+    // A printer beside the tracer is given all spans.
+    refuses: (span, resource) => !printed && (exporter.refuses?.(span, resource) ?? false),
     export: (span) => {
       if (printed) printer.export(span);
       exporter.export(span);

@@ -61,10 +61,13 @@ export class ExportLimits {
     };
   }
 
+  /** Whether admit() would refuse a span of this service now. Takes nothing. */
+  exhausted(service: string, nowMs: number): boolean {
+    return this.#tokens(service, nowMs) < 1;
+  }
+
   #takeToken(service: string, nowMs: number): boolean {
-    const rate = this.#limits.annotated_per_second;
-    const bucket = this.#buckets.get(service) ?? { tokens: rate, atMs: nowMs };
-    const tokens = Math.min(rate, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * rate);
+    const tokens = this.#tokens(service, nowMs);
     const taken = tokens >= 1;
     remember(
       this.#buckets,
@@ -73,6 +76,14 @@ export class ExportLimits {
       SERVICES_REMEMBERED,
     );
     return taken;
+  }
+
+  #tokens(service: string, nowMs: number): number {
+    const rate = this.#limits.annotated_per_second;
+    const bucket = this.#buckets.get(service);
+    return bucket === undefined
+      ? rate
+      : Math.min(rate, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * rate);
   }
 }
 

@@ -1,8 +1,9 @@
 /** Finds copies of libslt that processes map, and where a language runtime keeps its own locks. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { elfSegments, elfSymbols } from './elf.js';
-import { mappedFiles, openablePath, processStart, type MappedFile } from './processes.js';
+import { mappedFiles, openablePath, type MappedFile } from './processes.js';
+import { ProcessStarts } from './process-starts.js';
 
 export interface MappedLibrary {
   /** As the agent can open it. */
@@ -18,19 +19,9 @@ export function isLibslt({ path }: MappedFile): boolean {
 /** Processes that were looked at: a library may be mapped late, but seldom long after the start. */
 const YOUNG_NS = 60_000_000_000n;
 
-/** A process as a scan saw it first. */
-interface Seen {
-  /** Of /proc/PID: a number that is given out anew for each process, and may change if the kernel is short of memory. */
-  readonly inode: number;
-  /** `PID START`. */
-  readonly id: string;
-  readonly startNs: bigint;
-}
-
 /** Every libslt that a process maps, one entry for each process and file. Only new and young processes are looked at again. */
 export class LibraryScan {
-  /** By number. The start of a process is read once: that costs several times what its inode does, and hosts run hundreds. */
-  readonly #seen = new Map<number, Seen>();
+  readonly #starts = new ProcessStarts();
   readonly #old = new Set<string>();
   readonly #hidden = new Set<string>();
 
@@ -42,40 +33,23 @@ export class LibraryScan {
   /** bootNs: CLOCK_BOOTTIME now. */
   find(bootNs: bigint): MappedLibrary[] {
     const found: MappedLibrary[] = [];
-    const alive = new Set<number>();
+    const alive = new Set<string>();
+    this.#starts.beginRound();
     for (const entry of readdirSync('/proc')) {
       const pid = Number(entry);
       if (!Number.isInteger(pid)) continue;
-      const process = this.#process(pid);
-      if (process === undefined) continue;
-      alive.add(pid);
-      const { id, startNs } = process;
+      const start = this.#starts.of(pid);
+      if (start === undefined) continue;
+      const id = `${pid} ${start}`;
+      alive.add(id);
       if (this.#old.has(id)) continue;
-      if (bootNs - startNs > YOUNG_NS) this.#old.add(id);
+      if (bootNs - start > YOUNG_NS) this.#old.add(id);
       for (const file of this.#filesOf(pid, id)) {
         if (isLibslt(file)) found.push({ path: openablePath(pid, file), pid });
       }
     }
-    for (const [pid, { id }] of this.#seen) if (!alive.has(pid)) this.#forget(pid, id);
+    for (const set of [this.#old, this.#hidden]) for (const id of set) if (!alive.has(id)) set.delete(id);
     return found;
-  }
-
-  #process(pid: number): Seen | undefined {
-    const inode = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.ino;
-    const known = this.#seen.get(pid);
-    if (inode === undefined || known?.inode === inode) return inode === undefined ? undefined : known;
-    const startNs = processStart(pid);
-    if (startNs === undefined) return undefined;
-    const seen = { inode, startNs, id: `${pid} ${startNs}` };
-    if (known !== undefined && known.id !== seen.id) this.#forget(pid, known.id);
-    this.#seen.set(pid, seen);
-    return seen;
-  }
-
-  #forget(pid: number, id: string): void {
-    this.#seen.delete(pid);
-    this.#old.delete(id);
-    this.#hidden.delete(id);
   }
 
   #filesOf(pid: number, id: string): MappedFile[] {
