@@ -10,9 +10,11 @@ import { Agent } from '../helpers/agent.js';
 
 const RATE = 1_500;
 const ROUND_MS = 2_000;
-const ROUNDS = 4;
+const ROUNDS = 8;
 /** Of the queue in front of the back end (queueDefaults). */
 const QUEUED = 2_048;
+
+const MOST_BYTES = 300e6;
 
 function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
@@ -66,9 +68,11 @@ describe('the agent in a storm of slow spans', function () {
 
     assert.ok(made > 4 * QUEUED);
     assert.equal(annotated, 0);
-    // The queue was full after the first round. A fifth: the collector of garbage has a mind of its own.
-    const [, full = NaN, ...later] = resident;
-    assert.ok(Math.max(...later) < full * 1.2, `resident after each round: ${resident.join(', ')}`);
+    // The queue is full after two rounds; what V8 has not collected yet comes and goes, so halves are compared.
+    const [, , ...full] = resident;
+    const before = Math.max(...full.slice(0, 3));
+    assert.ok(Math.max(...full.slice(3)) < before * 1.2, `resident after each round: ${resident.join(', ')}`);
+    assert.ok(before < MOST_BYTES, `${before} bytes`);
     const sent = kernel('spans_sent');
     assert.ok(sent > 2 * QUEUED);
     const counted = ['queue_full', 'shutdown', 'retries_exhausted', 'below_rule', 'failed'];
