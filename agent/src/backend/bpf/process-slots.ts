@@ -72,11 +72,11 @@ export class ProcessSlots {
     const size = this.#slots.valueSize;
     const ended = new Map<number, number>();
     for (let i = 0; i < entries.count; i++) {
-      const at = i * size;
-      const pid = values.readUInt32LE(at + PROCESS_TGID);
+      const value = values.subarray(i * size, (i + 1) * size);
+      const pid = value.readUInt32LE(PROCESS_TGID);
       if (pid === 0) continue;
-      if (values.readUInt32LE(at + PROCESS_ENDED) === 0) {
-        if (this.#lives(pid, values.readBigUInt64LE(at + PROCESS_START))) continue;
+      if (value.readUInt32LE(PROCESS_ENDED) === 0) {
+        if (this.#lives(pid, value.readBigUInt64LE(PROCESS_START))) continue;
         // It went while the tracepoints were not attached.
         this.#byPid.delete(u32(pid));
       }
