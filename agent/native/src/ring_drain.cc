@@ -29,6 +29,9 @@ void add(std::atomic<uint64_t> &counter, uint64_t amount) {
   counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 
+// So many batches waiting, and JavaScript is behind.
+constexpr uint32_t batches_of_one_behind = 8;
+
 /** New threads inherit the mask: signals stay with the threads that expect them. */
 class AllSignalsBlocked {
  public:
@@ -142,7 +145,8 @@ void RingDrain::wait() {
   nfds_t watched = 2;
   if (batch_) {
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - batch_began_);
-    limit = std::clamp(options_.batch_age - age, std::chrono::milliseconds(0), std::min(limit, pause_under_load));
+    limit = std::min(limit, pause_under_load);
+    if (age < options_.batch_age) limit = std::min(limit, options_.batch_age - age);
     watched = 1;
   }
   // Interrupted or failed, the answer is the same: consume.
@@ -221,7 +225,13 @@ void RingDrain::hand_over() {
 
 void RingDrain::hand_over_if_old() {
   until_clock_ = 0;
-  if (batch_ && Clock::now() - batch_began_ >= options_.batch_age) hand_over();
+  if (batch_ && Clock::now() - batch_began_ >= options_.batch_age && !receiver_is_behind()) hand_over();
+}
+
+// Then an old batch is filled up first: what may wait is bounded in batches, and small ones would use that up.
+bool RingDrain::receiver_is_behind() {
+  const std::lock_guard<std::mutex> lock(slots_mutex_);
+  return slots_used_ > batches_of_one_behind;
 }
 
 void RingDrain::drop(uint64_t records, uint64_t bytes) {

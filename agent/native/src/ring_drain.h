@@ -83,6 +83,7 @@ class RingDrain {
   void release_slot();
   void hand_over();
   void hand_over_if_old();
+  bool receiver_is_behind();
   void drop(uint64_t records, uint64_t bytes);
   void wake();
 
