@@ -1,6 +1,6 @@
 /** `drain`: how many records of slow spans the whole agent takes, explains and prints with nothing dropped. */
 import { plainRow, type Row } from './row.js';
-import { RunningAgent, type Load } from './running-agent.js';
+import { everySpanSlow, RunningAgent, type Load } from './running-agent.js';
 import type { Stage } from './stage.js';
 import { Workload } from './workload.js';
 
@@ -73,7 +73,7 @@ async function isTaken(stage: Stage, workload: Workload, rate: number): Promise<
 }
 
 async function stream(stage: Stage, workload: Workload, rate: number): Promise<Load> {
-  const agent = await RunningAgent.start(stage);
+  const agent = await RunningAgent.start(stage, { config: everySpanSlow, args: ['--json'] });
   try {
     const [spans = NaN, behindNs = NaN] = (await workload.ask(`stream ${rate} ${STREAM_MS}`))
       .split(' ')

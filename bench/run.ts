@@ -9,7 +9,10 @@ import type { Row } from './row.js';
 import { buildStage, type Stage } from './stage.js';
 import { formatRow } from './table.js';
 import { drain } from './drain.js';
+import { idle } from './idle.js';
+import { ring } from './ring.js';
 import { span } from './span.js';
+import { storm } from './storm.js';
 import { tracked } from './tracked.js';
 import { untracked } from './untracked.js';
 
@@ -18,6 +21,9 @@ const BENCHES: Readonly<Record<string, (stage: Stage) => Promise<Row[]>>> = {
   tracked,
   span,
   drain,
+  ring,
+  storm,
+  idle,
 };
 
 function usage(message: string): never {

@@ -1,6 +1,6 @@
 /** `sltagent run` as a user starts it, with the CPU time and the memory that it takes. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,7 +9,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../test/helpers/compile.js';
 import type { Stage } from './stage.js';
 
-const TICKS_PER_SECOND = 100;
 /** What is still on its way after the last span: a batch is handed over after 20 ms. */
 const SETTLE_MS = 500;
 
@@ -36,15 +35,17 @@ interface Summary {
   readonly kernel: Readonly<Record<string, number>>;
 }
 
-/** Every span is slow, and no limit is there but memory. */
-function configuration(uid: number): string {
-  return [
-    'threshold: 1us',
-    `filter: { users: [${uid}] }`,
-    'limits: { annotated_per_second: 1000000, spans_per_second: 10000000 }',
-    '',
-  ].join('\n');
+export interface AgentSettings {
+  /** Lines of the configuration file, beside the filter that leaves out all but the bench's own processes. */
+  readonly config: readonly string[];
+  readonly args?: readonly string[];
 }
+
+/** Every span is slow, and no limit is there but memory. */
+export const everySpanSlow: readonly string[] = [
+  'threshold: 1us',
+  'limits: { annotated_per_second: 1000000, spans_per_second: 10000000 }',
+];
 
 export class RunningAgent {
   readonly #messages: Record<string, unknown>[] = [];
@@ -63,28 +64,28 @@ export class RunningAgent {
     this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
   }
 
-  static async start(stage: Stage): Promise<RunningAgent> {
-    const config = join(stage.folder, 'drain.yaml');
-    writeFileSync(config, configuration(stage.uid));
+  static async start(stage: Stage, { config: lines, args = [] }: AgentSettings): Promise<RunningAgent> {
+    const config = join(stage.folder, 'agent.yaml');
+    writeFileSync(config, [...lines, `filter: { users: [${stage.uid}] }`, ''].join('\n'));
     // All of it on the CPU that the workload does not use, so that it is one CPU's worth.
     const cpu = String(cpus().length - 1);
     const child = spawn(
       'taskset',
-      ['-c', cpu, join(root, 'agent', 'bin', 'sltagent'), 'run', '--json', '--config', config],
+      ['-c', cpu, join(root, 'agent', 'bin', 'sltagent'), 'run', '--config', config, ...args],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     const agent = new RunningAgent(child);
     await agent.#message('ready');
-    agent.#cpuBefore = agent.#cpu();
-    agent.#idleKiB = agent.#residentKiB();
+    agent.#cpuBefore = agent.cpuSeconds();
+    agent.#idleKiB = agent.residentKiB();
     return agent;
   }
 
   /** After the stream: what it cost, and what came out. */
   async finish(streamed: Streamed): Promise<Load> {
     await sleep(SETTLE_MS);
-    const cpu = this.#cpu() - this.#cpuBefore;
-    const residentKiB = this.#residentKiB();
+    const cpu = this.cpuSeconds() - this.#cpuBefore;
+    const residentKiB = this.residentKiB();
     this.child.kill('SIGTERM');
     const { annotated, dropped, kernel } = (await this.#message('stopped')) as unknown as Summary;
     const records = kernel['records_drained'] ?? 0;
@@ -117,13 +118,19 @@ export class RunningAgent {
     throw new Error(`sltagent run never said "${start}": ${JSON.stringify(this.#messages.at(-1))}`);
   }
 
-  /** proc(5): utime and stime are the 14th and 15th field; the name before them may hold blanks. */
-  #cpu(): number {
-    const fields = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  /**
+   * User and kernel time of all its threads, to the nanosecond: the first field of /proc/PID/task/TID/schedstat
+   * (Documentation/scheduler/sched-stats.rst). None of them ends before the agent does.
+   */
+  cpuSeconds(): number {
+    const tasks = `/proc/${this.child.pid}/task`;
+    return readdirSync(tasks).reduce(
+      (sum, tid) => sum + Number(readFileSync(`${tasks}/${tid}/schedstat`, 'utf8').split(' ')[0]) / 1e9,
+      0,
+    );
   }
 
-  #residentKiB(): number {
+  residentKiB(): number {
     return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))?.[1]);
   }
 }

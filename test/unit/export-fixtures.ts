@@ -115,6 +115,8 @@ export function annotated({
       text,
     },
     attributes: {
+      'slt.span.name': identity?.name ?? 'POST /orders',
+      'slt.span.kind': 'server',
       'slt.cause.type': 'lock',
       'slt.cause.text': text,
       'slt.time.blocked.lock_us': 183_100,

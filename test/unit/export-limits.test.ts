@@ -142,4 +142,21 @@ describe('the gate in front of an exporter', () => {
     assert.equal(stats.copies['json']?.acknowledged, 5);
     assert.equal(unaccountedFor(stats), 0);
   });
+
+  it('say before a span is explained that it would be refused, and count it once', async () => {
+    const limits = new ExportLimits({ ...plenty, annotated_per_second: 3 });
+    const { exporter: printer, lines } = printing();
+    const gate = new Gate(printer, { limits, unsampled: false, now: () => 0 });
+    for (let index = 0; index < 10; index += 1) {
+      const span = annotated({ identity: { sampled: index !== 5 } });
+      const { evidence, resource, uid } = span.source;
+      if (!gate.refuses(evidence.span, { uid, serviceName: resource.serviceName })) gate.export(span);
+    }
+    await gate.flush(1000);
+    const stats = gate.stats();
+    assert.equal(lines().length, 3);
+    assert.equal(stats.accepted, 10);
+    assert.deepEqual(dropsOf(stats), { not_sampled: 1, limit_annotated_per_second: 6 });
+    assert.equal(unaccountedFor(stats), 0);
+  });
 });

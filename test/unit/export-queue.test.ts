@@ -6,6 +6,7 @@ import {
   ExportQueue,
   queueDefaults,
   type Outcome,
+  type Packed,
   type QueueOptions,
   type Sender,
 } from '../../agent/src/export/queue.js';
@@ -15,7 +16,7 @@ const taken: Outcome = { kind: 'acknowledged', rejectedSpans: 0, message: undefi
 const down: Outcome = { kind: 'unavailable', message: 'connect ECONNREFUSED' };
 
 /** A back end whose answer to each request the test gives. */
-class Answering implements Sender {
+class Answering implements Sender<readonly ReadableSpan[]> {
   readonly requests: ReadableSpan[][] = [];
   closed = false;
   underWay = 0;
@@ -25,7 +26,13 @@ class Answering implements Sender {
     this.#answer = answer;
   }
 
-  async send(spans: ReadableSpan[]): Promise<Outcome> {
+  pack(spans: readonly ReadableSpan[]): Packed<readonly ReadableSpan[]> {
+    const bytes = spans.reduce((sum, span) => sum + 512 + JSON.stringify(span.attributes).length, 0);
+    return { parcel: spans, bytes };
+  }
+
+  async send(parcels: (readonly ReadableSpan[])[]): Promise<Outcome> {
+    const spans = parcels.flat();
     this.underWay += 1;
     assert.equal(this.underWay, 1, 'one request at a time');
     this.requests.push(spans);
@@ -42,9 +49,12 @@ class Answering implements Sender {
 const quick: Partial<QueueOptions> = { gatherMs: 5, backoff: { firstMs: 1, mostMs: 4 } };
 
 describe('the export queue', () => {
-  let queue: ExportQueue | undefined;
+  let queue: ExportQueue<readonly ReadableSpan[]> | undefined;
 
-  function start(sender: Sender, options: Partial<QueueOptions> = quick): ExportQueue {
+  function start(
+    sender: Sender<readonly ReadableSpan[]>,
+    options: Partial<QueueOptions> = quick,
+  ): ExportQueue<readonly ReadableSpan[]> {
     queue = new ExportQueue(sender, { ...queueDefaults, ...options });
     return queue;
   }
@@ -220,7 +230,7 @@ describe('the export queue', () => {
   });
 
   it('sends a span that comes while the last request is answered', async () => {
-    let exporter: ExportQueue | undefined = undefined;
+    let exporter: ExportQueue<readonly ReadableSpan[]> | undefined = undefined;
     const sender = new Answering((request) => {
       if (request === 1) {
         // Each turn of the event loop's microtasks around the end of the first request.

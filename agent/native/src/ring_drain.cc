@@ -20,10 +20,18 @@ namespace {
 // Reading the clock costs as much as copying a small record: look at it once in so many.
 constexpr uint32_t records_per_clock = 64;
 
+// While records come, the ring is looked at this often and no record wakes the thread up: the producer of the first
+// record after each look would pay for a wake-up, and this thread for a switch, thousands of times a second. The ring
+// has to hold what comes meanwhile: 64 KiB of it at a million records of 32 bytes a second.
+constexpr std::chrono::milliseconds pause_under_load{2};
+
 // Each of these counters has one writer: no locked instruction is needed.
 void add(std::atomic<uint64_t> &counter, uint64_t amount) {
   counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
+
+// So many batches waiting, and JavaScript is behind.
+constexpr uint32_t batches_of_one_behind = 8;
 
 /** New threads inherit the mask: signals stay with the threads that expect them. */
 class AllSignalsBlocked {
@@ -137,13 +145,16 @@ void RingDrain::run() {
 
 void RingDrain::wait() {
   auto limit = options_.poll_interval;
+  pollfd descriptors[] = {{wake_.get(), POLLIN, 0}, {ring_buffer__epoll_fd(ring_.get()), POLLIN, 0}};
+  nfds_t watched = 2;
   if (batch_) {
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - batch_began_);
-    limit = std::clamp(options_.batch_age - age, std::chrono::milliseconds(0), limit);
+    limit = std::min(limit, pause_under_load);
+    if (age < options_.batch_age) limit = std::min(limit, options_.batch_age - age);
+    watched = 1;
   }
-  pollfd descriptors[] = {{ring_buffer__epoll_fd(ring_.get()), POLLIN, 0}, {wake_.get(), POLLIN, 0}};
   // Interrupted or failed, the answer is the same: consume.
-  (void)poll(descriptors, 2, static_cast<int>(limit.count()));
+  (void)poll(descriptors, watched, static_cast<int>(limit.count()));
 }
 
 // What was in the ring when the end was asked for, no more: producers may go on for ever.
@@ -216,7 +227,13 @@ void RingDrain::hand_over() {
 
 void RingDrain::hand_over_if_old() {
   until_clock_ = 0;
-  if (batch_ && Clock::now() - batch_began_ >= options_.batch_age) hand_over();
+  if (batch_ && Clock::now() - batch_began_ >= options_.batch_age && !receiver_is_behind()) hand_over();
+}
+
+// Then an old batch is filled up first: what may wait is bounded in batches, and small ones would use that up.
+bool RingDrain::receiver_is_behind() {
+  const std::lock_guard<std::mutex> lock(slots_mutex_);
+  return slots_used_ > batches_of_one_behind;
 }
 
 void RingDrain::drop(const void *record, uint32_t size) {

@@ -91,6 +91,7 @@ class RingDrain {
   void release_slot();
   void hand_over();
   void hand_over_if_old();
+  bool receiver_is_behind();
   void drop(const void *record, uint32_t size);
   void wake();
 

@@ -104,6 +104,8 @@ void RingReader::start(UniqueFd map, size_t ring_bytes) {
   // Hooks run last in, first out: ours, which joins the thread, before the one
   // which frees what the thread calls.
   napi_add_env_cleanup_hook(env_, on_environment_end, this);
+  take_ = Napi::Persistent(Napi::Function::New(
+      env, [](const Napi::CallbackInfo &info) { static_cast<RingReader *>(info.Data())->take(); }, "takeBatch", this));
   LibbpfCall call(env);
   const int error = drain_.start(std::move(map), ring_bytes);
   if (error != 0) {
@@ -135,11 +137,31 @@ void RingReader::receive(napi_env env, napi_value, void *self, void *data) {
   std::unique_ptr<Batch> batch(static_cast<Batch *>(data));
   // Without an environment this is its end, and the reader may be gone.
   if (env == nullptr) return;
-  const std::shared_ptr<RingReader> reader = static_cast<RingReader *>(self)->shared_from_this();
+  auto *reader = static_cast<RingReader *>(self);
+  reader->arrived_.push_back(std::move(batch));
+  if (reader->arrived_.size() == 1) reader->take_later();
+}
+
+// One batch in each turn of the event loop. Node itself would call for up to a thousand in one turn: where JavaScript
+// is behind, new ones come as fast as it takes them, and for half a minute nothing else that it waits for would happen.
+void RingReader::take_later() {
+  const Napi::Env env(env_);
+  const Napi::HandleScope scope(env);
+  napi_value take = take_.Value();
+  napi_value set_immediate = env.Global().Get("setImmediate");
+  // Fails when the environment is about to end, and nobody takes batches any more.
+  (void)napi_call_function(env_, env.Global(), set_immediate, 1, &take, nullptr);
+}
+
+void RingReader::take() {
+  const std::shared_ptr<RingReader> self = shared_from_this();
+  std::unique_ptr<Batch> batch = std::move(arrived_.front());
+  arrived_.pop_front();
+  if (!arrived_.empty()) take_later();
   if (batch) {
-    reader->deliver(std::move(batch));
+    deliver(std::move(batch));
   } else {
-    reader->ended();
+    ended();
   }
 }
 
@@ -163,6 +185,7 @@ void RingReader::ended() {
   for (const Napi::Promise::Deferred &deferred : waiting_) deferred.Resolve(Napi::Env(env_).Undefined());
   waiting_.clear();
   on_batch_.Reset();
+  take_.Reset();
   Environment::of(env_).draining.erase(shared_from_this());
 }
 

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,15 +33,20 @@ class RingReader : public std::enable_shared_from_this<RingReader> {
   static void receive(napi_env env, napi_value callback, void *self, void *batch);
   static void on_environment_end(void *self);
 
+  void take_later();
+  void take();
   void deliver(std::unique_ptr<Batch> batch);
   void ended();
   void leave_event_loop(napi_threadsafe_function_release_mode mode);
 
   napi_env env_;
   Napi::FunctionReference on_batch_;
+  Napi::FunctionReference take_;
   const std::string map_name_;
   napi_threadsafe_function into_event_loop_ = nullptr;
   State state_ = State::draining;
+  // Of the event loop: what is in here has come and holds its slot; null is the end.
+  std::deque<std::unique_ptr<Batch>> arrived_;
   std::vector<Napi::Promise::Deferred> waiting_;
   RingDrain drain_;
 };

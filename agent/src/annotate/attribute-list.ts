@@ -37,6 +37,16 @@ export class AttributeList {
   }
 }
 
+/** Names that were filled in before: they are few, and a text that was seen is found sooner than made. */
+const filledNames = new Map<string, Map<string, string>>();
+const MOST_FILLED = 1024;
+
 function filled(name: string, placeholder: string): string {
-  return name.replace(/<\w+>/, placeholder);
+  const known = filledNames.get(name)?.get(placeholder);
+  if (known !== undefined) return known;
+  const made = name.replace(/<\w+>/, placeholder);
+  const names = filledNames.get(name) ?? new Map<string, string>();
+  filledNames.set(name, names);
+  if (names.size < MOST_FILLED) names.set(placeholder, made);
+  return made;
 }

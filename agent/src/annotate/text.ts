@@ -6,6 +6,8 @@ const ELLIPSIS_BYTES = Buffer.byteLength(ELLIPSIS);
 
 /** At most `bytes` of UTF-8, cut at a character, well-formed. */
 export function boundedText(text: string, bytes = MAX_ATTRIBUTE_BYTES): string {
+  // No UTF-16 unit takes more than three bytes of UTF-8: most texts need not be encoded to know that they fit.
+  if (text.length * 3 <= bytes) return text.toWellFormed();
   const encoded = Buffer.from(text);
   if (encoded.length <= bytes) return encoded.toString();
   let end = Math.max(0, bytes - ELLIPSIS_BYTES);

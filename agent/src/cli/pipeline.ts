@@ -118,10 +118,19 @@ export class Pipeline {
         this.counts.add('drop.below_rule');
         return;
       }
+      const { exporter, resolver } = this.parts;
+      const resource = resolver.resourceOf(evidence.process, evidence.resource);
+      const { serviceName } = resource;
+      this.#captures.slowSpan(evidence.process, serviceName, evidence.span.name);
+      if (
+        exporter.refuses?.(evidence.span, { uid: resolver.userOf(evidence.process), serviceName }) === true
+      ) {
+        this.counts.add('exported');
+        return;
+      }
       const { data } = this.#config;
-      const resolved = this.parts.resolver.resolve(evidence, { paths: data.arguments === 'full' });
-      this.#captures.slowSpan(evidence.process, resolved.resource.serviceName, evidence.span.name);
-      this.parts.exporter.export(
+      const resolved = resolver.resolve(evidence, { paths: data.arguments === 'full' });
+      exporter.export(
         annotate(resolved, {
           arguments: data.arguments,
           slowest: data.subspans.slowest,

@@ -2,7 +2,7 @@
  * Evidence as spans of its own below the slow span: one `kernel`, and below it one for each kept call. They carry the
  * application's resource and lie inside the slow span, for a back end to show them in its place.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
   SpanKind,
@@ -21,8 +21,9 @@ import type { SpanIdentity } from '../spans/evidence.js';
 
 const NS_PER_SECOND = 1_000_000_000n;
 
-/** By OTLP's number. */
-const SPAN_KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
+// Shared by all spans: nobody writes to them.
+const NONE: never[] = [];
+const UNSET = { code: SpanStatusCode.UNSET } as const;
 
 /** One object, for the exporters group spans by the identity of their scope. */
 const scope: InstrumentationScope = { name: 'sltagent', version: packageVersion() };
@@ -63,22 +64,14 @@ export function childSpans(span: AnnotatedSpan): ReadableSpan[] {
     { startNs: span.startUnixNs, endNs: span.endUnixNs },
     applicationInterval(identity, span),
   );
-  const attributes = {
-    'slt.span.name': identity.name,
-    'slt.span.kind': SPAN_KINDS[identity.kind],
-    ...span.attributes,
-  };
-  const kernel = childSpan('kernel', slow, interval, attributes, resource);
-  const calls = span.calls.map((call) =>
-    childSpan(
-      call.name,
-      kernel.spanContext(),
-      within({ startNs: call.startUnixNs, endNs: call.endUnixNs }, interval),
-      call.attributes,
-      resource,
-    ),
-  );
-  return [kernel, ...calls];
+  const kernel = childSpan('kernel', slow, interval, span.attributes, resource);
+  const parent = kernel.spanContext();
+  const spans = [kernel];
+  for (const { name, startUnixNs, endUnixNs, attributes } of span.calls) {
+    const inside = within({ startNs: startUnixNs, endNs: endUnixNs }, interval);
+    spans.push(childSpan(name, parent, inside, attributes, resource));
+  }
+  return spans;
 }
 
 /** The slow span by the clock of its own library, which may be some microseconds off ours. */
@@ -108,7 +101,7 @@ function childSpan(
 ): ReadableSpan {
   const context: SpanContext = {
     traceId: parentSpanContext.traceId,
-    spanId: randomBytes(8).toString('hex'),
+    spanId: freshSpanId(),
     traceFlags: TraceFlags.SAMPLED,
   };
   return {
@@ -121,10 +114,10 @@ function childSpan(
     duration: hrTime(endNs - startNs),
     ended: true,
     // Never ERROR: that a handled EAGAIN is no failure of the request is the application's to know.
-    status: { code: SpanStatusCode.UNSET },
+    status: UNSET,
     attributes: otelAttributes(attributes),
-    links: [],
-    events: [],
+    links: NONE,
+    events: NONE,
     resource,
     instrumentationScope: scope,
     droppedAttributesCount: 0,
@@ -143,10 +136,24 @@ function otelResource(resource: ResolvedResource): Resource {
   return made;
 }
 
+/** Theirs may be changed, ours may not; the exporters only read, so no span pays for a copy. */
 function otelAttributes(attributes: Attributes): OtelAttributes {
-  return Object.fromEntries(
-    Object.entries(attributes).map(([name, value]) => [name, typeof value === 'object' ? [...value] : value]),
-  );
+  return attributes as OtelAttributes;
+}
+
+const SPAN_ID_BYTES = 8;
+/** Random bytes for so many ids at once: each call of the generator costs as much as many of them. */
+const randomPool = Buffer.alloc(512 * SPAN_ID_BYTES);
+let randomUsed = randomPool.length;
+
+function freshSpanId(): string {
+  if (randomUsed === randomPool.length) {
+    randomFillSync(randomPool);
+    randomUsed = 0;
+  }
+  const id = randomPool.toString('hex', randomUsed, randomUsed + SPAN_ID_BYTES);
+  randomUsed += SPAN_ID_BYTES;
+  return id;
 }
 
 function hrTime(ns: bigint): HrTime {

@@ -1,6 +1,7 @@
 /** The exporter beside which the same spans are printed, as `--json` and `--json-to` ask for. */
 import type { AnnotatedSpan } from '../annotate/annotated.js';
-import type { ExportStats, SpanExporter } from './exporter.js';
+import type { SpanIdentity } from '../spans/evidence.js';
+import type { ExportStats, SpanExporter, SpanOwner } from './exporter.js';
 
 /** Spans are counted where the exporter leaves them. What became of the copies is told by name, and changes none of that. */
 export class Copied implements SpanExporter {
@@ -8,6 +9,11 @@ export class Copied implements SpanExporter {
     private readonly exporter: SpanExporter,
     private readonly copies: Readonly<Record<string, SpanExporter>>,
   ) {}
+
+  /** The copies are of all spans. */
+  refuses(span: SpanIdentity, owner: SpanOwner): boolean {
+    return Object.keys(this.copies).length === 0 && (this.exporter.refuses?.(span, owner) ?? false);
+  }
 
   export(span: AnnotatedSpan): void {
     for (const copy of Object.values(this.copies)) copy.export(span);

@@ -1,5 +1,6 @@
 /** What the pipeline asks of everything that evidence can go to, and the one list of reasons why it did not arrive. */
 import type { AnnotatedSpan } from '../annotate/annotated.js';
+import type { SpanIdentity } from '../spans/evidence.js';
 
 /**
  * Why a slow span that was given to an exporter never arrived:
@@ -45,7 +46,19 @@ export interface ExportStats {
   readonly copies: Readonly<Record<string, ExportStats>>;
 }
 
+/** Whose a span is, as far as limits go: a name that any user can take, and who took it. */
+export interface SpanOwner {
+  /** undefined: not known. */
+  readonly uid: number | undefined;
+  readonly serviceName: string;
+}
+
 export interface SpanExporter {
+  /**
+   * Whether export() would drop a span for its kind or its service, asked before it is explained: most of a storm is cut off
+   * here, at almost no cost. True: it is counted as given and dropped, and must not be given any more.
+   */
+  refuses?(span: SpanIdentity, owner: SpanOwner): boolean;
   /** Never throws and never waits: what cannot be kept is dropped and counted. */
   export(span: AnnotatedSpan): void;
   /** Resolves when everything given so far has been acknowledged or dropped, or after timeoutMs. Never rejects. */

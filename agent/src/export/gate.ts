@@ -1,6 +1,7 @@
 /** The exporter in front of another one that lets through what may leave, and counts what may not. */
 import type { AnnotatedSpan } from '../annotate/annotated.js';
-import { ExportTally, type ExportStats, type SpanExporter } from './exporter.js';
+import type { SpanIdentity } from '../spans/evidence.js';
+import { ExportTally, type ExportStats, type SpanExporter, type SpanOwner } from './exporter.js';
 import type { ExportLimits } from './limits.js';
 
 export interface GateOptions {
@@ -22,6 +23,16 @@ export class Gate implements SpanExporter {
     this.#next = next;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+  }
+
+  refuses(span: SpanIdentity, owner: SpanOwner): boolean {
+    if (!this.#options.unsampled && !span.sampled) {
+      this.#tally.drop('not_sampled');
+      return true;
+    }
+    if (!this.#options.limits.exhausted(owner, this.#now())) return false;
+    this.#tally.drop('limit_annotated_per_second');
+    return true;
   }
 
   export(span: AnnotatedSpan): void {

@@ -5,6 +5,7 @@
  * own. Pure: the time is the caller's.
  */
 import type { AnnotatedCall, AnnotatedSpan } from '../annotate/annotated.js';
+import type { SpanOwner } from './exporter.js';
 
 export interface Limits {
   /** Spans of one user's service: the rate at which its bucket fills, and what the bucket holds. */
@@ -45,11 +46,10 @@ export class ExportLimits {
   /** nowMs: of a clock that does not go back. */
   admit(span: AnnotatedSpan, nowMs: number): Admission {
     const { uid, resource, evidence } = span.source;
-    const user = uid ?? 'unknown';
-    if (!this.#takeToken(`${user} ${resource.serviceName}`, nowMs)) {
+    if (!this.#takeToken(serviceKey({ uid, serviceName: resource.serviceName }), nowMs)) {
       return { kind: 'refused', reason: 'limit_annotated_per_second' };
     }
-    const trace = `${user} ${evidence.span.traceId}`;
+    const trace = `${uid ?? 'unknown'} ${evidence.span.traceId}`;
     const used = this.#subspans.get(trace) ?? 0;
     const kept = Math.min(span.calls.length, Math.max(0, this.#limits.subspans_per_trace - used));
     if (span.calls.length > 0) {
@@ -63,14 +63,29 @@ export class ExportLimits {
     };
   }
 
+  /** Whether admit() would refuse a span of this owner now. Takes nothing. */
+  exhausted(owner: SpanOwner, nowMs: number): boolean {
+    return this.#tokens(serviceKey(owner), nowMs) < 1;
+  }
+
   #takeToken(key: string, nowMs: number): boolean {
-    const rate = this.#limits.annotated_per_second;
-    const bucket = this.#buckets.get(key) ?? { tokens: rate, atMs: nowMs };
-    const tokens = Math.min(rate, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * rate);
+    const tokens = this.#tokens(key, nowMs);
     const taken = tokens >= 1;
     remember(this.#buckets, key, { tokens: taken ? tokens - 1 : tokens, atMs: nowMs }, SERVICES_REMEMBERED);
     return taken;
   }
+
+  #tokens(key: string, nowMs: number): number {
+    const rate = this.#limits.annotated_per_second;
+    const bucket = this.#buckets.get(key);
+    return bucket === undefined
+      ? rate
+      : Math.min(rate, bucket.tokens + ((nowMs - bucket.atMs) / 1000) * rate);
+  }
+}
+
+function serviceKey({ uid, serviceName }: SpanOwner): string {
+  return `${uid ?? 'unknown'} ${serviceName}`;
 }
 
 /** The slowest `count` of the calls, in the order that they had. */

@@ -1,5 +1,6 @@
 /**
- * OTLP by the official exporters: their transports, retries and encodings, put together as the OTLPTraceExporter
+ * OTLP by the official exporters: their transports, retries and readers of answers, around encodings of our own
+ * (encoding.ts), put together as the OTLPTraceExporter
  * classes of @opentelemetry/exporter-trace-otlp-* do it. The classes themselves cannot be used, for two things are
  * out of reach behind them: what the back end says of a partial success (they log it), and options that the
  * environment does not mix in a second time (they merge its headers beneath given ones). So exporter-trace-otlp-http,
@@ -24,7 +25,6 @@ import {
 import {
   JsonTraceSerializer,
   ProtobufTraceSerializer,
-  TraceExporterMetricsHelper,
   type IExportTracePartialSuccess,
   type IExportTraceServiceResponse,
   type ISerializer,
@@ -33,24 +33,36 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { Config } from '../../../schemas/config/schema.js';
 import { tracesUrl } from '../config/otlp.js';
 import { isPermanentGrpcError } from './grpc-status.js';
-import type { Outcome, Sender } from './queue.js';
+import type { EncodedSpans, Encoding } from './encoding.js';
+import { jsonEncoding } from './otlp-json.js';
+import { protobufEncoding } from './otlp-protobuf.js';
+import type { Outcome, Packed, Sender } from './queue.js';
 
 type OtlpConfig = Config['export']['otlp'];
-type Delegate = Pick<OTLPExporterBase<ReadableSpan[]>, 'export' | 'shutdown'>;
-type TraceSerializer = ISerializer<ReadableSpan[], IExportTraceServiceResponse>;
+type Delegate = Pick<OTLPExporterBase<EncodedSpans[]>, 'export' | 'shutdown'>;
+type TraceSerializer = ISerializer<EncodedSpans[], IExportTraceServiceResponse>;
 
 const GRPC_METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+
+/** The objects around the bytes of one slow span. */
+const OBJECT_BYTES = 256;
 
 /** Requests that may be under way at once: one, and those that their own deadline could not end. */
 const CONCURRENCY = 4;
 
-export class OtlpSender implements Sender {
+/** What the exporters' metrics of themselves would count; nobody reads them. */
+const counted: IExporterMetricsHelper = { name: 'span', countItems: (batch) => batch.length };
+type IExporterMetricsHelper = { name: 'span'; countItems: (batch: EncodedSpans[]) => number };
+
+export class OtlpSender implements Sender<EncodedSpans> {
   readonly #delegate: Delegate;
+  readonly #encoding: Encoding;
   readonly #deadlineMs: number;
   /** What the answer that is being handled said; the delegate reports success in the same turn. */
   #partialSuccess: IExportTracePartialSuccess | undefined;
 
   constructor(config: OtlpConfig) {
+    this.#encoding = config.protocol === 'http/json' ? jsonEncoding : protobufEncoding;
     this.#delegate = delegateFor(config, (answer) => {
       this.#partialSuccess = answer.partialSuccess;
     });
@@ -58,7 +70,15 @@ export class OtlpSender implements Sender {
     this.#deadlineMs = 2 * timeoutMillis(config) + 1000;
   }
 
-  send(spans: ReadableSpan[]): Promise<Outcome> {
+  pack(spans: readonly ReadableSpan[]): Packed<EncodedSpans> {
+    const [kernel] = spans;
+    if (kernel === undefined) throw new RangeError('a slow span without its kernel span');
+    const bytes = this.#encoding.encode(spans);
+    const parcel = { resource: kernel.resource, scope: kernel.instrumentationScope, bytes };
+    return { parcel, bytes: OBJECT_BYTES + bytes.length };
+  }
+
+  send(parcels: EncodedSpans[]): Promise<Outcome> {
     return new Promise((resolve) => {
       const deadline = setTimeout(() => {
         resolve({ kind: 'unavailable', message: `no complete answer within ${this.#deadlineMs} ms` });
@@ -68,11 +88,11 @@ export class OtlpSender implements Sender {
         resolve(outcome);
       };
       try {
-        this.#delegate.export(spans, (result) => {
+        this.#delegate.export(parcels, (result) => {
           settle(this.#outcomeOf(result));
         });
       } catch (error) {
-        settle({ kind: 'rejected', message: `spans could not be encoded: ${String(error)}` });
+        settle({ kind: 'rejected', message: `the request could not be made: ${String(error)}` });
       }
     });
   }
@@ -134,9 +154,9 @@ function delegateFor(config: OtlpConfig, onAnswer: (answer: IExportTraceServiceR
     case 'grpc':
       return createOtlpGrpcExportDelegate(
         { ...convertLegacyOtlpGrpcOptions(options, 'TRACES'), metadata: () => grpcMetadata(config.headers) },
-        listening(ProtobufTraceSerializer, onAnswer),
+        listening(protobufEncoding, ProtobufTraceSerializer, onAnswer),
         'otlp_grpc_span_exporter',
-        TraceExporterMetricsHelper,
+        counted,
         undefined,
         'TraceExportService',
         GRPC_METHOD,
@@ -146,10 +166,15 @@ function delegateFor(config: OtlpConfig, onAnswer: (answer: IExportTraceServiceR
         options,
         config,
         'application/x-protobuf',
-        listening(ProtobufTraceSerializer, onAnswer),
+        listening(protobufEncoding, ProtobufTraceSerializer, onAnswer),
       );
     case 'http/json':
-      return httpDelegate(options, config, 'application/json', listening(JsonTraceSerializer, onAnswer));
+      return httpDelegate(
+        options,
+        config,
+        'application/json',
+        listening(jsonEncoding, JsonTraceSerializer, onAnswer),
+      );
   }
 }
 
@@ -168,7 +193,7 @@ function httpDelegate(
     },
     serializer,
     'otlp_http_span_exporter',
-    TraceExporterMetricsHelper,
+    counted,
     undefined,
   );
 }
@@ -181,15 +206,16 @@ function grpcMetadata(headers: OtlpConfig['headers']): ReturnType<typeof createE
   return metadata;
 }
 
-/** The serializer, with the decoded answer handed over as well. */
+/** Our encoding of the request; the official reading of the answer, which is handed over as well. */
 function listening(
-  serializer: TraceSerializer,
+  encoding: Encoding,
+  official: Pick<TraceSerializer, 'deserializeResponse'>,
   onAnswer: (answer: IExportTraceServiceResponse) => void,
 ): TraceSerializer {
   return {
-    serializeRequest: (spans) => serializer.serializeRequest(spans),
+    serializeRequest: (batch) => encoding.request(batch),
     deserializeResponse: (data) => {
-      const answer = serializer.deserializeResponse(data);
+      const answer = official.deserializeResponse(data);
       onAnswer(answer);
       return answer;
     },

@@ -10,6 +10,7 @@ import {
   unlessGone,
   type MappedFile,
 } from './processes.js';
+import { ProcessStarts } from './process-starts.js';
 
 export interface MappedLibrary {
   /** As the agent can open it. */
@@ -36,6 +37,7 @@ const YOUNG_NS = 60_000_000_000n;
 
 /** Every libslt that a process maps, one entry for each process and file. Only new and young processes are looked at again. */
 export class LibraryScan {
+  readonly #starts = new ProcessStarts();
   readonly #old = new Set<string>();
   readonly #hidden = new Set<string>();
   /** What each process mapped when it was last looked at. */
@@ -50,10 +52,11 @@ export class LibraryScan {
   find(bootNs: bigint): MappedLibrary[] {
     const found: MappedLibrary[] = [];
     const alive = new Set<string>();
+    this.#starts.beginRound();
     for (const entry of readdirSync('/proc')) {
       const pid = Number(entry);
       if (!Number.isInteger(pid)) continue;
-      const start = processStart(pid);
+      const start = this.#starts.of(pid);
       if (start === undefined) continue;
       const id = `${pid} ${start}`;
       alive.add(id);

@@ -127,6 +127,11 @@ export class Resolver {
     return known.told.get(resource) ?? known.fallback;
   }
 
+  /** undefined: the process was not told of yet. */
+  userOf(process: ProcessKey): number | undefined {
+    return this.#known(process).uid;
+  }
+
   /** paths: data.arguments is `full`. */
   resolve(evidence: SpanEvidence, { paths }: { paths: boolean }): ResolvedSpan {
     const { pid } = evidence.process;

@@ -37,6 +37,13 @@ const SWEEP_MS = 5_000;
 const LINGER_MS = 10_000;
 /** Those of system calls are dear to everybody. */
 const LINGER_CALLS_MS = 1_000;
+/** How many sweeps pass between two looks at all open spans: one is given up after ten minutes, and the table is large. */
+const SWEEPS_OF_SPANS = 12;
+/**
+ * The kernel side wakes the reader up (bpf/include/ring.h asks for no silence), so the timer is for what may be lost on
+ * the way only: an idle agent shall sleep.
+ */
+const POLL_MS = 500;
 /** SLT_NAME_BYTES */
 const NAME_BYTES = 64;
 
@@ -72,6 +79,7 @@ export class BpfBackend implements Backend {
   #config: Config;
   #generation = 1;
   #stopping = false;
+  #sweeps = 0;
   #attachedNs = 0n;
   #callsAttachedNs = 0n;
   #thresholdBeforeNs: bigint;
@@ -115,7 +123,9 @@ export class BpfBackend implements Backend {
           object.map('cpu_thread').set(Buffer.alloc(4), Buffer.alloc(8 * this.#native.possibleCpus()));
       });
       this.#writeRules(loaded);
-      const reader = this.#native.drain(object.map('records'), (batch) => this.#batch(batch));
+      const reader = this.#native.drain(object.map('records'), (batch) => this.#batch(batch), {
+        pollMs: POLL_MS,
+      });
       this.#running = {
         loaded,
         listener,
@@ -253,7 +263,7 @@ export class BpfBackend implements Backend {
 
   #sweep(): void {
     this.#sweepProcesses();
-    this.#running?.slots.giveUpOldSpans();
+    if (++this.#sweeps % SWEEPS_OF_SPANS === 0) this.#running?.slots.giveUpOldSpans();
     this.#attachFoundLibraries();
     this.#releaseUnusedLibraries();
   }
