@@ -106,6 +106,7 @@ void RingReader::start(UniqueFd map, size_t ring_bytes) {
   napi_add_env_cleanup_hook(env_, on_environment_end, this);
   take_ = Napi::Persistent(Napi::Function::New(
       env, [](const Napi::CallbackInfo &info) { static_cast<RingReader *>(info.Data())->take(); }, "takeBatch", this));
+  set_immediate_ = Napi::Persistent(env.Global().Get("setImmediate").As<Napi::Function>());
   LibbpfCall call(env);
   const int error = drain_.start(std::move(map), ring_bytes);
   if (error != 0) {
@@ -145,12 +146,13 @@ void RingReader::receive(napi_env env, napi_value, void *self, void *data) {
 // One batch in each turn of the event loop. Node itself would call for up to a thousand in one turn: where JavaScript
 // is behind, new ones come as fast as it takes them, and for half a minute nothing else that it waits for would happen.
 void RingReader::take_later() {
-  const Napi::Env env(env_);
-  const Napi::HandleScope scope(env);
+  const Napi::HandleScope scope(env_);
   napi_value take = take_.Value();
-  napi_value set_immediate = env.Global().Get("setImmediate");
-  // Fails when the environment is about to end, and nobody takes batches any more.
-  (void)napi_call_function(env_, env.Global(), set_immediate, 1, &take, nullptr);
+  napi_value global = nullptr;
+  // Both fail, and with nobody above to catch an exception, when the environment is about to end: then nobody takes
+  // batches any more.
+  if (napi_get_global(env_, &global) != napi_ok) return;
+  (void)napi_call_function(env_, global, set_immediate_.Value(), 1, &take, nullptr);
 }
 
 void RingReader::take() {
@@ -186,6 +188,7 @@ void RingReader::ended() {
   waiting_.clear();
   on_batch_.Reset();
   take_.Reset();
+  set_immediate_.Reset();
   Environment::of(env_).draining.erase(shared_from_this());
 }
 

@@ -42,6 +42,8 @@ class RingReader : public std::enable_shared_from_this<RingReader> {
   napi_env env_;
   Napi::FunctionReference on_batch_;
   Napi::FunctionReference take_;
+  /** As it was at the start: timers' fakes and other changes of the global object are no business of ours. */
+  Napi::FunctionReference set_immediate_;
   const std::string map_name_;
   napi_threadsafe_function into_event_loop_ = nullptr;
   State state_ = State::draining;
