@@ -252,6 +252,27 @@ __noinline int thread_gone(__u32 tid, __u64 start_ns)
 }
 
 /*
+ * A probe runs on its thread: one whose state says otherwise was switched in unseen. What it has done since then is
+ * not known, and belongs to the part that it still works in; also where that ends before the next switch would tell.
+ */
+static __always_inline bool switch_in_missed(const struct slt_thread *thread)
+{
+	return thread->state != SLT_THREAD_ON_CPU;
+}
+
+/* It has run, or slept, unseen: that time belongs to no class. */
+static __always_inline void start_anew(struct slt_thread *thread)
+{
+	thread->since = bpf_ktime_get_ns();
+	thread->state = SLT_THREAD_ON_CPU;
+	thread->call = 0;
+	thread->calls_seen = 0;
+	thread->waiting = 0;
+	thread->lost++;
+	barrier();
+}
+
+/*
  * The CPU's slot is kept by sched_switch, so it may be written only while that is
  * attached: otherwise it would stay when another task comes, whose calls would
  * then be taken for this thread's.
@@ -265,15 +286,11 @@ static __always_inline void run_on_this_cpu(struct slt_thread *thread, __u32 slo
 	if (!settings || !settings->attached_ns || !on_cpu)
 		return;
 	if (thread->epoch != settings->attached_ns) {
-		/* It has run, or slept, unseen: that time belongs to no class. */
-		thread->since = bpf_ktime_get_ns();
-		thread->state = SLT_THREAD_ON_CPU;
-		thread->call = 0;
-		thread->calls_seen = 0;
-		thread->waiting = 0;
-		thread->lost++;
+		start_anew(thread);
 		thread->epoch = settings->attached_ns;
-		barrier();
+	} else if (switch_in_missed(thread)) {
+		start_anew(thread);
+		count(SLT_DROP_SWITCH, 1);
 	}
 	if (*on_cpu == slot)
 		return;
