@@ -166,6 +166,8 @@ struct task_struct {
 	void *stack;
 	unsigned in_memstall : 1; /* with CONFIG_PSI */
 	unsigned in_iowait : 1;
+	unsigned frozen : 1; /* by cgroup v2, from 5.2 */
+	unsigned in_user_fault : 1; /* with CONFIG_MEMCG, from 6.12 CONFIG_MEMCG_V1 */
 	int pid;
 	int tgid;
 	int on_rq;
