@@ -261,15 +261,6 @@ static __always_inline __u32 class_of_switch(struct slt_thread *thread, bool pre
 	return SLT_CLASS_BLOCKED_PAGE_FAULT;
 }
 
-/* Whether each system call of the thread is to be recorded. */
-static __always_inline bool records_calls(const struct slt_thread *thread)
-{
-	__u32 process = thread->process;
-	struct slt_capture *capture = bpf_map_lookup_elem(&captures, &process);
-
-	return capture && capture->mode == SLT_CAPTURE_ALL;
-}
-
 /* A wait begins: named by the switch, unless its call was seen when it was entered. */
 static __always_inline void wait_begin(struct slt_thread *thread, __u64 now)
 {
@@ -337,7 +328,8 @@ static __always_inline bool switch_in(struct slt_thread *thread, __u32 slot, str
 		thread->call_runqueue += waited;
 	else if (class < SLT_THREAD_CLASSES)
 		thread->call_blocked += waited; /* its wake-up was not seen: all of it counts as sleep */
-	if (thread->waiting)
+	/* Nobody will see the end of a call that it fell asleep in while each was recorded: what it slept is kept. */
+	if (thread->waiting || (!records && thread->calls_seen && thread->call && thread->call_blocked))
 		wait_end(slot, next);
 	if (!records)
 		thread->calls_seen = 0;

@@ -1,5 +1,7 @@
 /** agent-programs/waits.c and rare_waits.c: each span is one wait, in a system call that the program makes itself. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { assertAddsUp, missedSwitch, type Agent, type SlowSpan } from './agent.js';
 import { startAs, type StartOptions } from './libslt-program.js';
 import type { Program } from './program.js';
@@ -103,6 +105,11 @@ export function assertOnlyWaits(span: SlowSpan): void {
     const longest = waits.calls.find((wait) => wait.name === name)?.max_us ?? 0;
     assert.ok((ofCall['slt.syscall.duration_us'] as number) <= longest);
   }
+}
+
+/** Resolves when the process's first thread sleeps in the call with this number, of whichever table. */
+export async function inCall(pid: number, number: number): Promise<void> {
+  while (!readFileSync(`/proc/${pid}/syscall`, 'utf8').startsWith(`${number} `)) await pause(5);
 }
 
 export function namesOfWaits({ waits }: SlowSpan): string[] {

@@ -1,6 +1,6 @@
 /** `capture: blocking`: what the agent says of real programs when it sees their waits only, with no tracepoint of system calls. */
 import assert from 'node:assert/strict';
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent, wait, type SlowSpan } from '../helpers/agent.js';
@@ -9,7 +9,7 @@ import { cgroupRoot, isBuiltIn, mustHaveCompat } from '../helpers/kernel.js';
 import { compileAgainstLibslt } from '../helpers/libslt-program.js';
 import { attachedBy, systemCallsAttached } from '../helpers/links.js';
 import { endPrograms } from '../helpers/program.js';
-import { assertOnlyWaits, namesOfWaits, USER, Waiter } from '../helpers/waits.js';
+import { assertOnlyWaits, inCall, namesOfWaits, USER, Waiter } from '../helpers/waits.js';
 
 const ASKED_MS = 200;
 /** On a busy machine the thread may come to its wait late; never is one longer than its span. */
@@ -227,9 +227,4 @@ describe('the agent, when it captures waits', function () {
 function assertStopped(span: SlowSpan): void {
   const stopped = span.time_total['stopped'] ?? 0;
   assert.ok(stopped >= 0.75 * STOPPED_MS * 1000, `stopped for ${stopped} µs`);
-}
-
-/** Resolves when the process sleeps in the call with this number. */
-async function inCall(pid: number, number: number): Promise<void> {
-  while (!readFileSync(`/proc/${pid}/syscall`, 'utf8').startsWith(`${number} `)) await pause(5);
 }

@@ -11,7 +11,7 @@
  *   pipe MS, poll MS   until another thread writes
  *   fsync TIMES        after a write each
  *   getppid MS         beside a process that never sleeps, on the same CPU; yield MS: likewise, by sched_yield
- *   count TIMES        so many getppid, in some milliseconds of computing
+ *   count SPANS        so many, one after the other: in each CALLS getppid and some milliseconds of computing, no wait
  *   exit MS            the span's only thread sleeps, and exits in the midst of it
  */
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 
 #include "one_span.h"
 
-enum { BLOCK = 64 * 1024, COMPUTE_MS = 5 };
+enum { BLOCK = 64 * 1024, CALLS = 50, COMPUTE_MS = 4 };
 
 static int ends[2];
 static int file;
@@ -118,8 +118,7 @@ static bool has_compat(void)
 static void compat_pause(unsigned int count)
 {
 	enum { COMPAT_NANOSLEEP = 162 };
-	const int access = PROT_READ | PROT_WRITE, kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT;
-	int *time = mmap(NULL, 4096, access, kind, -1, 0);
+	int *time = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 
 	if (time == MAP_FAILED)
 		fail("mmap");
@@ -176,14 +175,19 @@ static void call_until(long number, unsigned int count)
 		syscall(number);
 }
 
-static void count_calls(unsigned int times)
+static void count_calls(unsigned int spans)
 {
-	unsigned long long end = now_ms() + COMPUTE_MS;
+	for (unsigned int i = 0; i < spans; i++) {
+		unsigned long long end = now_ms() + COMPUTE_MS;
 
-	for (unsigned int i = 0; i < times; i++)
-		syscall(SYS_getppid);
-	while (now_ms() < end)
-		;
+		begin_span("count");
+		slt_context_set(&one_span);
+		for (unsigned int call = 0; call < CALLS; call++)
+			syscall(SYS_getppid);
+		while (now_ms() < end)
+			;
+		end_span();
+	}
 }
 
 static void *sleep_and_exit(void *argument)
@@ -211,13 +215,11 @@ static void work(const char *what, unsigned int count)
 		call_until(SYS_getppid, count);
 	else if (!strcmp(what, "yield"))
 		call_until(SYS_sched_yield, count);
-	else if (!strcmp(what, "count"))
-		count_calls(count);
 	else
 		pthread_join(start_thread(sleep_and_exit, &count), NULL);
 }
 
-/* What has to be there beforehand, and is none of the span's business. */
+/* Of others: what has to be there before a span begins. */
 static pthread_t other;
 static pid_t hog;
 
@@ -232,6 +234,8 @@ static void prepare(const char *what, unsigned int *count)
 		other = start_thread(write_later, count);
 	else if (!strcmp(what, "getppid") || !strcmp(what, "yield"))
 		hog = start_hog();
+	else if (!strcmp(what, "fsync"))
+		file = open("blocks", O_RDWR | O_CREAT, 0600);
 }
 
 static void clean_up(const char *what)
@@ -269,9 +273,6 @@ int main(int argc, char **argv)
 
 	if (argc != 3 || chdir(argv[2]) || pipe(ends))
 		abort();
-	file = open("blocks", O_RDWR | O_CREAT, 0600);
-	if (file < 0)
-		fail("open");
 	set_service(argv[1]);
 	pin();
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -288,6 +289,8 @@ int main(int argc, char **argv)
 		} else if (!strcmp(what, "end")) {
 			end_span();
 			is_open = false;
+		} else if (!strcmp(what, "count")) {
+			count_calls(count);
 		} else {
 			do_in_span(what, count, is_open);
 		}
