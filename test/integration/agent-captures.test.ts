@@ -16,6 +16,8 @@ const ASKED_MS = 200;
 const LEAST_US = 0.5 * ASKED_MS * 1000;
 const STOPPED_MS = 200;
 
+const CLASS_OF = { nanosleep: 'blocked.sleep', futex: 'blocked.lock', pipe: 'blocked.ipc' } as const;
+
 const config = {
   threshold: '20ms',
   rules: [{ service: 'strict', threshold: '2ms' }],
@@ -222,6 +224,37 @@ describe('the agent, when it captures waits', function () {
     const summary = await agent.stop();
     assert.equal(summary.kernel('spans_sent'), agent.spans.length + summary.dropped('below_rule'));
   });
+});
+
+describe('the agent, when it captures the waits of some calls', function () {
+  this.timeout(60_000);
+  afterEach(endPrograms);
+
+  for (const [syscalls, told, untold] of [
+    ['nanosleep,futex', ['nanosleep', 'futex'], ['pipe']],
+    ['!futex', ['nanosleep', 'pipe'], ['futex']],
+    ['time,!nanosleep', [], ['nanosleep', 'futex']],
+  ] as const) {
+    it(`tells those that are asked for, and all of the time: ${syscalls}`, async () => {
+      const agent = await Agent.start({ config, args: ['--capture', 'blocking', '--syscalls', syscalls] });
+      const waits = await Waiter.start(agent, compileAgainstLibslt('waits'), 'some');
+      await waits.warm();
+      for (const what of [...told, ...untold]) {
+        const span = await waits.whole(`${what} ${ASKED_MS}`);
+        assertOnlyWaits(span);
+        const call = what === 'pipe' ? 'read' : what;
+        const isTold = told.some((name) => name === what);
+        assert.deepEqual(namesOfWaits(span), isTold ? [call] : []);
+        assert.equal(span.attributes['slt.waits.count'], isTold ? 1 : 0);
+        assert.deepEqual(
+          span.calls.map(({ name }) => name),
+          isTold ? [call] : [],
+        );
+        assert.ok((span.time_total[CLASS_OF[what]] ?? 0) >= LEAST_US, JSON.stringify(span.time_total));
+      }
+      await agent.stop();
+    });
+  }
 });
 
 function assertStopped(span: SlowSpan): void {
