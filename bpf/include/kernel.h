@@ -55,7 +55,7 @@ struct bpf_raw_tracepoint_args {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	long unsigned int r10, r9, r8, bx, cx, dx, si, di, orig_ax, ax;
+	long unsigned int r10, r9, r8, bx, cx, dx, si, di, orig_ax, ax, ip;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {

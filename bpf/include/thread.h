@@ -46,7 +46,7 @@ static __always_inline bool records_calls(const struct slt_thread *thread)
  */
 static __always_inline bool lags_behind_capture(const struct slt_thread *thread)
 {
-	return !thread->calls_seen == records_calls(thread);
+	return (bool)thread->calls_seen != records_calls(thread);
 }
 
 /* The class that the open interval belongs to. */

@@ -11,6 +11,7 @@ import {
   type SlowSpan,
 } from '../helpers/agent.js';
 import { assertBalanced } from '../helpers/balance.js';
+import { mustHaveCompat } from '../helpers/kernel.js';
 import { compileAgainstLibslt } from '../helpers/libslt-program.js';
 import { systemCallsAttached } from '../helpers/links.js';
 import { endPrograms } from '../helpers/program.js';
@@ -92,6 +93,12 @@ describe('the agent, with captures side by side or one after the other', functio
       assert.equal(wait(ofOne, 'futex')?.count, 1);
       assertEachCall(ofOther);
       assertCount(ofOther, 'futex', 1);
+    }
+    if (mustHaveCompat()) {
+      // Its number in the 32-bit table is sync's in the other.
+      const ofTable = await recorded.whole('compat 50');
+      assertCount(ofTable, 'nanosleep', 1);
+      assert.equal(total(ofTable, 'sync'), undefined);
     }
 
     await recorded.program.kill();
