@@ -238,6 +238,8 @@ __noinline int context_change(__u32 thread_slot, __u32 span_slot)
 	after = span_slot ? part_join(thread_slot, span_slot, now) : 0;
 	thread->part = after;
 	if (span && after) {
+		if (lags_behind_capture(thread))
+			__sync_fetch_and_add(&span->captured_otherwise, 1);
 		count_with_parent(span, thread_slot, now, account);
 		span_resume(span, thread_slot, now, account);
 	} else if (span) {

@@ -260,13 +260,13 @@ static __always_inline bool switch_in_missed(const struct slt_thread *thread)
 	return thread->state != SLT_THREAD_ON_CPU;
 }
 
-/* It has run, or slept, unseen: that time belongs to no class. */
-static __always_inline void start_anew(struct slt_thread *thread)
+/* It has run, or slept, unseen: that time belongs to no class. A probe is hit outside of every call, so the next one is seen whole. */
+static __always_inline void start_anew(struct slt_thread *thread, bool sees_calls)
 {
 	thread->since = bpf_ktime_get_ns();
 	thread->state = SLT_THREAD_ON_CPU;
 	thread->call = 0;
-	thread->calls_seen = 0;
+	thread->calls_seen = sees_calls;
 	thread->waiting = 0;
 	thread->lost++;
 	barrier();
@@ -280,23 +280,23 @@ static __always_inline void start_anew(struct slt_thread *thread)
 static __always_inline void run_on_this_cpu(struct slt_thread *thread, __u32 slot)
 {
 	struct slt_control *settings = settings_now();
-	__u32 *on_cpu = thread_slot_of_cpu(), process = thread->process;
-	struct slt_capture *capture;
+	__u32 *on_cpu = thread_slot_of_cpu(), wanted;
+	bool records;
 
 	if (!settings || !settings->attached_ns || !on_cpu)
 		return;
+	records = records_calls(thread);
+	wanted = records ? slot : 0;
 	if (thread->epoch != settings->attached_ns) {
-		start_anew(thread);
+		start_anew(thread, records && settings->calls_attached_ns);
 		thread->epoch = settings->attached_ns;
 	} else if (switch_in_missed(thread)) {
-		start_anew(thread);
+		start_anew(thread, records && settings->calls_attached_ns);
 		count(SLT_DROP_SWITCH, 1);
 	}
-	if (*on_cpu == slot)
-		return;
-	capture = bpf_map_lookup_elem(&captures, &process);
-	if (capture && capture->mode == SLT_CAPTURE_ALL)
-		*(volatile __u32 *)on_cpu = slot;
+	/* Its capture may have changed since it was switched in. */
+	if (*on_cpu != wanted)
+		*(volatile __u32 *)on_cpu = wanted;
 }
 
 /* A slot for a thread that has none. */

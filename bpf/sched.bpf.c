@@ -32,6 +32,7 @@ enum {
 /* PF_* of include/linux/sched.h. */
 enum {
 	PF_EXITING = 0x4,
+	PF_FROZEN = 0x10000, /* until 6.1, which gave the freezer a state; later a kernel thread's */
 };
 
 static __always_inline __u64 task_state(struct task_struct *task)
@@ -183,6 +184,29 @@ static __always_inline bool waits_for_io(struct task_struct *task)
 	return bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait);
 }
 
+/*
+ * Stopped by a signal or a debugger, or frozen. The freezer of cgroup v2 lets a thread sleep as a signal would, in
+ * the state of any sleep; that of v1, and of suspend, has a state of its own or, before that, a flag.
+ */
+static __always_inline bool is_stopped(struct task_struct *task, __u64 state, __u32 flags)
+{
+	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN) || flags & PF_FROZEN)
+		return true;
+	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD_PROBED(task, frozen);
+}
+
+/*
+ * Whether a sleep outside of every call is for a page. One that a signal may end is so for userfaultfd(2), whose page
+ * another thread brings; else the kernel may do other things on its way back to the program, such as slowing down one
+ * that locks the bus. Where no field tells, the former is the likelier.
+ */
+static __always_inline bool waits_for_page(struct task_struct *task, __u64 state)
+{
+	if (state & TASK_UNINTERRUPTIBLE || !bpf_core_field_exists(task->in_user_fault))
+		return true;
+	return BPF_CORE_READ_BITFIELD_PROBED(task, in_user_fault);
+}
+
 /* Sleeps of these classes are never sleeps for a disk: one that is, is for the page of an argument. */
 static __always_inline bool never_does_io(__u32 class)
 {
@@ -206,16 +230,21 @@ static __always_inline bool never_does_io(__u32 class)
 static __always_inline __u32 class_of_switch(struct slt_thread *thread, bool preempt, struct task_struct *prev,
 					     __u64 state)
 {
-	__u32 class;
+	__u32 class, flags;
 
 	if (!thread->calls_seen)
 		thread->call = 0;
 	if (stays_runnable(preempt, prev, state))
 		return !preempt && yields(thread, prev) ? SLT_CLASS_RUNQUEUE_YIELDED : SLT_CLASS_RUNQUEUE_PREEMPTED;
-	if (BPF_CORE_READ(prev, flags) & PF_EXITING)
+	flags = BPF_CORE_READ(prev, flags);
+	if (flags & PF_EXITING)
 		return SLT_CLASS_BLOCKED_OTHER;
-	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN))
+	if (is_stopped(prev, state, flags)) {
+		/* If it goes on with the call that this interrupts, that has still the same name. */
+		if (!thread->calls_seen)
+			thread->wait_call = name_call(thread, prev);
 		return SLT_CLASS_STOPPED;
+	}
 	if (stalls_for_memory(prev))
 		return SLT_CLASS_BLOCKED_MEMORY;
 	if (!thread->calls_seen) {
@@ -223,22 +252,13 @@ static __always_inline __u32 class_of_switch(struct slt_thread *thread, bool pre
 		thread->call_fd_kind = SLT_FD_UNSEEN;
 	}
 	if (!thread->call)
-		return state & TASK_UNINTERRUPTIBLE ? SLT_CLASS_BLOCKED_PAGE_FAULT : SLT_CLASS_BLOCKED_OTHER;
+		return waits_for_page(prev, state) ? SLT_CLASS_BLOCKED_PAGE_FAULT : SLT_CLASS_BLOCKED_OTHER;
 	class = class_of_sleep(thread);
 	if (!(state & TASK_UNINTERRUPTIBLE) || !never_does_io(class) || !waits_for_io(prev))
 		return class;
 	if (!thread->calls_seen)
 		thread->call = 0;
 	return SLT_CLASS_BLOCKED_PAGE_FAULT;
-}
-
-/* Whether each system call of the thread is to be recorded. */
-static __always_inline bool records_calls(const struct slt_thread *thread)
-{
-	__u32 process = thread->process;
-	struct slt_capture *capture = bpf_map_lookup_elem(&captures, &process);
-
-	return capture && capture->mode == SLT_CAPTURE_ALL;
 }
 
 /* A wait begins: named by the switch, unless its call was seen when it was entered. */
@@ -308,7 +328,8 @@ static __always_inline bool switch_in(struct slt_thread *thread, __u32 slot, str
 		thread->call_runqueue += waited;
 	else if (class < SLT_THREAD_CLASSES)
 		thread->call_blocked += waited; /* its wake-up was not seen: all of it counts as sleep */
-	if (thread->waiting)
+	/* Nobody will see the end of a call that it fell asleep in while each was recorded: what it slept is kept. */
+	if (thread->waiting || (!records && thread->calls_seen && thread->call && thread->call_blocked))
 		wait_end(slot, next);
 	if (!records)
 		thread->calls_seen = 0;

@@ -55,6 +55,7 @@ static __always_inline void span_prepare(struct slt_span_slot *span, __u32 slot,
 	span->parts_made = 0;
 	span->threads_left_out = 0;
 	span->children_left_out = 0;
+	span->captured_otherwise = lags_behind_capture(thread);
 	span->starter = thread_slot;
 	span->idle_thread = thread_slot;
 	span->active_since = 0;
@@ -314,8 +315,10 @@ __noinline int parts_free(__u32 span_slot)
 	return 0;
 }
 
-static __always_inline void note_conditions(struct slt_record_span *record, __u32 process_index)
+static __always_inline void note_conditions(struct slt_span_slot *span)
 {
+	struct slt_record_span *record = &span->record;
+	__u32 process_index = span->process;
 	struct slt_runtime *runtime = bpf_map_lookup_elem(&runtimes, &process_index);
 	struct slt_capture *capture = bpf_map_lookup_elem(&captures, &process_index);
 	struct slt_control *settings = settings_now();
@@ -323,7 +326,7 @@ static __always_inline void note_conditions(struct slt_record_span *record, __u3
 
 	if (runtime && runtime->known_since_ns && runtime->known_since_ns <= record->started_ns)
 		record->flags |= SLT_SPAN_RUNTIME_KNOWN;
-	if (capture && capture->since_ns > record->started_ns)
+	if (span->captured_otherwise || (capture && capture->since_ns > record->started_ns))
 		record->flags |= SLT_SPAN_CAPTURE_CHANGED;
 	if (!settings)
 		return;
@@ -373,7 +376,7 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 	} else {
 		share_starter(span_slot, now);
 	}
-	note_conditions(&span->record, span->process);
+	note_conditions(span);
 	tell_parent(span_slot, ender_slot, now, polled);
 	if (span_is_slow(span_slot)) {
 		span_send(span_slot);

@@ -55,7 +55,7 @@ struct bpf_raw_tracepoint_args {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	long unsigned int r10, r9, r8, bx, cx, dx, si, di, orig_ax, ax;
+	long unsigned int r10, r9, r8, bx, cx, dx, si, di, orig_ax, ax, ip;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
@@ -166,6 +166,8 @@ struct task_struct {
 	void *stack;
 	unsigned in_memstall : 1; /* with CONFIG_PSI */
 	unsigned in_iowait : 1;
+	unsigned frozen : 1; /* by cgroup v2, from 5.2 */
+	unsigned in_user_fault : 1; /* with CONFIG_MEMCG, from 6.12 CONFIG_MEMCG_V1 */
 	int pid;
 	int tgid;
 	int on_rq;

@@ -35,6 +35,17 @@ enum {
 	NR_RESTART_COMPAT = SLT_SYSCALLS_COMPAT + 0,
 };
 
+static __always_inline bool in_compat_call(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+}
+
+/* Of the current task, which enters a call with these registers. SYSCALL leaves the return address in rcx, so most need no second look. */
+static __always_inline bool enters_compat_call(const struct pt_regs *regs)
+{
+	return regs->cx != regs->ip && in_compat_call((struct task_struct *)bpf_get_current_task());
+}
+
 /* The number, and the arguments in args; −1: it came into the kernel another way (a fault, an interrupt). */
 static __always_inline __s32 saved_call(struct task_struct *task, __u64 *args)
 {
@@ -43,7 +54,7 @@ static __always_inline __s32 saved_call(struct task_struct *task, __u64 *args)
 
 	if (number < 0 || number >= SLT_SYSCALLS_COMPAT)
 		return -1;
-	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) {
+	if (in_compat_call(task)) {
 		args[0] = (__u32)BPF_CORE_READ(regs, bx);
 		args[1] = (__u32)BPF_CORE_READ(regs, cx);
 		args[2] = (__u32)BPF_CORE_READ(regs, dx);
@@ -65,6 +76,17 @@ enum {
 	NR_SCHED_YIELD_COMPAT = SLT_SYSCALLS_COMPAT + 158,
 	NR_RESTART_COMPAT = SLT_SYSCALLS_COMPAT + 0,
 };
+
+/* Programs for 32-bit ARM are not told apart yet. */
+static __always_inline bool in_compat_call(struct task_struct *task)
+{
+	return false;
+}
+
+static __always_inline bool enters_compat_call(const struct pt_regs *regs)
+{
+	return false;
+}
 
 static __always_inline __s32 saved_call(struct task_struct *task, __u64 *args)
 {

@@ -31,6 +31,24 @@ static __always_inline __u32 *thread_slot_of_cpu(void)
 	return bpf_map_lookup_elem(&cpu_thread, &zero);
 }
 
+/* Whether each system call of the thread is to be recorded. */
+static __always_inline bool records_calls(const struct slt_thread *thread)
+{
+	__u32 process = thread->process;
+	struct slt_capture *capture = bpf_map_lookup_elem(&captures, &process);
+
+	return capture && capture->mode == SLT_CAPTURE_ALL;
+}
+
+/*
+ * Whether its account is still, or already, that of another capture than its process has: each changes at the thread's
+ * next switch or system call, and a thread may do without either for long.
+ */
+static __always_inline bool lags_behind_capture(const struct slt_thread *thread)
+{
+	return (bool)thread->calls_seen != records_calls(thread);
+}
+
 /* The class that the open interval belongs to. */
 static __always_inline __u32 thread_class(const struct slt_thread *thread)
 {

@@ -40,7 +40,7 @@ const rule = z
     capture: oneOf(CAPTURES)
       .optional()
       .describe(
-        'Capture of the service, for all of its operations: a thread cannot tell which one it will work for. Left out: a later rule says.',
+        'Capture of the service, for all of its operations: a thread cannot tell which one it will work for. `all` for one service slows the system calls of the whole host down. Left out: a later rule says.',
       ),
   })
   .superRefine(({ operation, threshold, capture }, context) => {
@@ -121,7 +121,9 @@ export const configSchema = z
         window: duration().prefault('1m').describe('… within this time …'),
         duration: duration()
           .prefault('1m')
-          .describe('… each system call of that service is recorded for so long. Then it begins anew.'),
+          .describe(
+            '… each system call of that service is recorded for so long, which slows those of the whole host down. Then it begins anew.',
+          ),
       })
       .prefault({}),
     threshold: duration()

@@ -21,6 +21,14 @@ export interface CallTotals {
   readonly errors: Readonly<Record<string, number>>;
 }
 
+/** Sleeps in calls of one name. */
+export interface WaitTotals {
+  readonly name: string;
+  readonly count: number;
+  readonly time_us: number;
+  readonly max_us: number;
+}
+
 export interface CallSpan {
   readonly name: string;
   readonly start_unix_ns: string;
@@ -41,12 +49,17 @@ export interface SlowSpan {
   readonly wall_ms: number;
   readonly state: string;
   readonly shared: boolean;
-  readonly cause: { readonly type: string; readonly text: string };
+  readonly capture: { readonly mode: 'all' | 'blocking' | 'mixed'; readonly escalated: boolean };
+  readonly cause: { readonly type: string; readonly text: string; readonly call: string | null };
   readonly time: Readonly<Record<string, number>>;
   readonly time_total: Readonly<Record<string, number>>;
   readonly thread_time: Readonly<Record<string, number>>;
   readonly totals: {
     readonly calls: readonly CallTotals[];
+    readonly other: { readonly count: number; readonly time_us: number };
+  };
+  readonly waits: {
+    readonly calls: readonly WaitTotals[];
     readonly other: { readonly count: number; readonly time_us: number };
   };
   readonly calls: readonly CallSpan[];
@@ -217,9 +230,23 @@ export function total(span: SlowSpan, call: string): CallTotals | undefined {
   return span.totals.calls.find(({ name }) => name === call);
 }
 
+export function wait(span: SlowSpan, call: string): WaitTotals | undefined {
+  return span.waits.calls.find(({ name }) => name === call);
+}
+
 /** On a machine where a switch may be missed, and only when the span itself says so, its account may lack time. */
 export function missedSwitch({ gaps }: SlowSpan): boolean {
   return gaps.includes('switch_missed');
+}
+
+/** The classes of a whole span add up to its wall time, and hardly any of it is in none. */
+export function assertAddsUp(span: SlowSpan): void {
+  const wallUs = Math.round(span.wall_ms * 1000);
+  assert.equal(sum(span.time_total), wallUs, `${span.name}: its classes add up to its wall time`);
+  if (missedSwitch(span)) return;
+  assert.deepEqual(span.gaps, [], span.name);
+  const unaccounted = span.time_total['unaccounted'] ?? 0;
+  assert.ok(unaccounted <= 0.02 * wallUs, `${span.name}: ${unaccounted} of ${wallUs} µs unaccounted`);
 }
 
 /** Exactly so many calls; not more also of a span that says that it may miss some. */

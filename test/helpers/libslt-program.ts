@@ -20,6 +20,7 @@ export function compileAgainstLibslt(name: string): string {
 }
 
 export interface StartOptions {
+  readonly args?: readonly string[];
   /** The folder of a cgroup (v2) that it enters before it becomes the user. */
   readonly cgroup?: string;
 }
@@ -28,11 +29,16 @@ export interface StartOptions {
 export async function startAs(
   user: number,
   program: string,
-  { cgroup }: StartOptions = {},
+  { args = [], cgroup }: StartOptions = {},
 ): Promise<Program> {
   const enter = ['sh', '-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"'];
   const become = ['setpriv', '--reuid', String(user), '--regid', String(user), '--clear-groups'];
-  const started = new Program([...(cgroup === undefined ? [] : [...enter, cgroup]), ...become, program]);
+  const started = new Program([
+    ...(cgroup === undefined ? [] : [...enter, cgroup]),
+    ...become,
+    program,
+    ...args,
+  ]);
   assert.equal(await started.next(), 'ready');
   return started;
 }

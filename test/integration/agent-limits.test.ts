@@ -1,20 +1,15 @@
 /** Who takes part, and how much one process and one user may: anybody can map libslt and make up spans. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent, type Summary } from '../helpers/agent.js';
 import { burst, inFlight, USER } from '../helpers/burst.js';
+import { cgroupRoot } from '../helpers/kernel.js';
 import { compileAgainstLibslt } from '../helpers/libslt-program.js';
 import { endPrograms, type Program } from '../helpers/program.js';
 
 const OTHER = USER + 1_000_000;
 const filter = { users: [USER, OTHER] };
-
-/** Where cgroup v2 is mounted, alone or beside version 1. */
-function cgroupRoot(): string | undefined {
-  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
-  return mounts.map((line) => line.split(' ')).find(([, , type]) => type === 'cgroup2')?.[1];
-}
 
 async function whole(program: Program, count: number, milliseconds: number): Promise<void> {
   await inFlight(program, count, milliseconds);

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   Agent,
+  assertAddsUp,
   assertCount,
   missedSwitch,
   python,
   Service,
-  sum,
   total,
   type SlowSpan,
   type Summary,
@@ -41,15 +41,6 @@ const OUTSIDE_US = 30_000;
 
 function onCpu(times: Readonly<Record<string, number>>): number {
   return (times['on_cpu.user'] ?? 0) + (times['on_cpu.kernel'] ?? 0);
-}
-
-function assertAddsUp(span: SlowSpan): void {
-  const wallUs = Math.round(span.wall_ms * 1000);
-  assert.equal(sum(span.time_total), wallUs, `${span.name}: its classes add up to its wall time`);
-  if (missedSwitch(span)) return;
-  assert.deepEqual(span.gaps, [], span.name);
-  const unaccounted = span.time_total['unaccounted'] ?? 0;
-  assert.ok(unaccounted <= 0.02 * wallUs, `${span.name}: ${unaccounted} of ${wallUs} µs unaccounted`);
 }
 
 /**

@@ -128,6 +128,20 @@ describe('a kept system call', () => {
     });
   }
 
+  it('has no timeout nor operation where its class, but not the call, takes one there', () => {
+    const pointer = 0x7ffd_0000_1000n;
+    for (const [name, args] of [
+      ['select', [4n, pointer, pointer, 0n]],
+      ['ppoll', [pointer, 1n, pointer, 0n]],
+      ['io_uring_enter', [5n, 1n, 1n, 1n]],
+      ['futex_wait', [pointer, 1n, 1n, 0n]],
+    ] as const) {
+      const { attributes } = annotatedCall(keptCall(name, 1, { args: [...args] }));
+      assert.equal(attributes['slt.syscall.timeout_us'], undefined, name);
+      assert.equal(attributes['slt.syscall.operation'], undefined, name);
+    }
+  });
+
   it('waits without limit where its timeout is negative', () => {
     const { attributes } = annotatedCall(keptCall('poll', 1, { args: [1n, 1n, 0xffff_ffffn, 0n] }));
     assert.equal(attributes['slt.syscall.timeout_us'], undefined);

@@ -94,6 +94,15 @@ describe('the cause of a slow span', () => {
     });
   }
 
+  it('tells a program that yields of it, and no other', () => {
+    const own = { 'runqueue.yielded': 60 * MS, 'runqueue.preempted': 1 * MS, 'on_cpu.any': 39 * MS };
+    assert.equal(
+      causeOf({ own, capture: 'blocking' }).text,
+      '61.0 ms of 100.0 ms (61 %) ready to run, but waiting for a CPU (preempted 1.0 ms, woken 0.0 ms, yielded 60.0 ms)',
+    );
+    assert.doesNotMatch(causeOf({ own: { 'runqueue.woken': 60 * MS } }).text, /yielded/);
+  });
+
   it('does not tell a lock from the GIL in Python without proof', () => {
     const lock: EvidenceValues = { own: { 'blocked.lock': 90 * MS } };
     assert.equal(causeOf(lock, { runtime: 'python' }).type, 'lock_or_runtime');

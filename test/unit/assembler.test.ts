@@ -155,17 +155,17 @@ describe('the assembler', () => {
       // Of the 32-bit table.
       { ...nanosleep, number: 512 + 162, count: 1, timeNs: 30, maxNs: 30 },
       { number: 35, error: 0, count: 1, timeNs: 7, maxNs: 7, blockedNs: 5 },
+      { number: 512 + 162, error: 4, count: 2, timeNs: 9, maxNs: 8, blockedNs: 6 },
     ];
     const evidence = evidenceOf(
       { partsSent: 1, flags: RecordSpanFlag.CAPTURE_ALL | RecordSpanFlag.CAPTURE_CHANGED },
-      partRecord({ serial: 1n, tid: 1, calls: 4, totals }),
+      partRecord({ serial: 1n, tid: 1, calls: 6, totals }),
     );
     assert.deepEqual(evidence.waits, [{ number: 35, count: 3, timeNs: 50, maxNs: 30 }]);
-    assert.deepEqual(
-      evidence.totals.map(({ number, count }) => [number, count]),
-      [[35, 1]],
-    );
-    assert.deepEqual([evidence.callCount, evidence.waitCount, evidence.capture], [1, 3, 'mixed']);
+    assert.deepEqual(evidence.totals, [
+      { number: 35, count: 3, timeNs: 16, maxNs: 8, blockedNs: 11, errors: [{ errno: 4, count: 2 }] },
+    ]);
+    assert.deepEqual([evidence.callCount, evidence.waitCount, evidence.capture], [3, 3, 'mixed']);
   });
 
   it('keeps a call that is among the slowest and the latest once, with its descriptor', () => {

@@ -50,6 +50,14 @@ describe('the table of system calls', () => {
     assert.equal(all.size, syscallTable.numbers.size - 1);
   });
 
+  it('gives the call alone where a class has its name, to those who ask for calls', () => {
+    assert.deepEqual(
+      [...syscallTable.named(['poll', 'futex', 'sync'])].map((number) => syscallTable.nameOf(number)),
+      ['poll', 'futex', 'sync'],
+    );
+    assert.throws(() => syscallTable.named(['file']), UnknownSyscall);
+  });
+
   it('refuses a name that is neither a call nor a class', () => {
     assert.throws(() => syscallTable.resolve(['read', 'raed']), UnknownSyscall);
     assert.throws(() => syscallTable.resolve(['%read']), UnknownSyscall);

@@ -69,17 +69,15 @@ const SHAPES: readonly (readonly [names: string, shape: Shape])[] = [
 
 const shapes: ReadonlyMap<number, Shape> = new Map(
   SHAPES.flatMap(([names, shape]) =>
-    [...syscallTable.resolve(names.split(' '))].map((number) => [number, shape] as const),
+    [...syscallTable.named(names.split(' '))].map((number) => [number, shape] as const),
   ),
 );
 
 /** The first arguments of these are the address of a futex. (futex_waitv takes a list.) */
-const futexCalls: ReadonlySet<number> = syscallTable
-  .resolve(['futex_wait', 'futex_wake'])
-  .add(syscallTable.numbers.get('futex') ?? -1);
+const futexCalls: ReadonlySet<number> = syscallTable.named(['futex', 'futex_wait', 'futex_wake']);
 
 /** Calls that return an address. */
-const returnsAddress = syscallTable.resolve(['mmap', 'mremap', 'brk', 'shmat', 'map_shadow_stack']);
+const returnsAddress = syscallTable.named(['mmap', 'mremap', 'brk', 'shmat', 'map_shadow_stack']);
 
 function int32(call: KeptCall, argument: number): number {
   return Number(BigInt.asIntN(32, call.args[argument] ?? 0n));

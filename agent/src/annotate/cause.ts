@@ -104,6 +104,14 @@ function callWords({ call, descriptor }: Culprit): string {
   return descriptor === undefined ? ` in ${call}` : ` in ${call} of ${article(descriptor.words)}`;
 }
 
+/** A program that yields is told so; most never do. */
+function runqueueWords(times: ReadonlyMap<string, number>): string {
+  const { RUNQUEUE_PREEMPTED, RUNQUEUE_WOKEN, RUNQUEUE_YIELDED } = threadClasses;
+  const part = ({ name }: { readonly name: string }): string => milliseconds(times.get(name) ?? 0);
+  const words = `preempted ${part(RUNQUEUE_PREEMPTED)}, woken ${part(RUNQUEUE_WOKEN)}`;
+  return times.has(RUNQUEUE_YIELDED.name) ? `${words}, yielded ${part(RUNQUEUE_YIELDED)}` : words;
+}
+
 /** What the group's words do not say by themselves. */
 function detail(
   group: Group,
@@ -118,7 +126,7 @@ function detail(
         ? ` (user ${part(threadClasses.ON_CPU_USER.name)}, kernel ${part(threadClasses.ON_CPU_KERNEL.name)})`
         : '; capture `all` would tell computing from system calls that do not sleep';
     case 'runqueue':
-      return ` (preempted ${part(threadClasses.RUNQUEUE_PREEMPTED.name)}, woken ${part(threadClasses.RUNQUEUE_WOKEN.name)})`;
+      return ` (${runqueueWords(account.total)})`;
     case 'syscalls':
       return `, ${count(callCount)} of them${culprit === undefined ? '' : `, most${callWords(culprit)}`}`;
     default:

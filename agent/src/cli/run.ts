@@ -32,6 +32,17 @@ export interface RunArguments extends ConfigArguments {
   readonly record?: string | undefined;
 }
 
+/** One process with capture `all` is enough, and the whole host pays: nobody shall have to find that out. */
+const CALLS_ATTACHED =
+  'the tracepoints of system calls are attached: every system call of every process on this host is slower while a process has capture all';
+const CALLS_DETACHED =
+  'the tracepoints of system calls are detached: no process has capture all, and none pays for it';
+
+const ESCALATION = {
+  begins: 'the service was slow again and again: each of its system calls is recorded for a while',
+  ends: 'the while is over: only the waits of the service are recorded',
+} as const;
+
 /** Settings that are read at the start only: a reload says so when they differ. */
 const AT_START: readonly ((config: Config) => readonly [string, unknown])[] = [
   (config) => ['backend', config.backend],
@@ -88,6 +99,7 @@ class Agent {
       config: this.#config,
       objectPath: installation.bpfObject,
       libsltPath: installation.libslt,
+      onSystemCalls: (attached) => this.log.info(attached ? CALLS_ATTACHED : CALLS_DETACHED),
     });
     this.#limits = new ExportLimits(this.#config.limits);
     this.#exporter = exporterFor(this.#config, args, this.#limits);
@@ -105,6 +117,7 @@ class Agent {
             'a process takes part',
           );
         },
+        onEscalation: (service, until) => this.log.info({ service }, ESCALATION[until]),
       },
       this.#config,
     );

@@ -132,10 +132,11 @@ function addTotals(parts: Pending['parts']): CallTotal[] {
   for (const { totals } of parts) {
     for (const { number, error, count, timeNs, maxNs, blockedNs } of totals) {
       if (error === ERROR_WAIT) continue;
-      let sum = byNumber.get(number);
+      const native = nativeNumber(number);
+      let sum = byNumber.get(native);
       if (sum === undefined) {
         sum = { count: 0, timeNs: 0, maxNs: 0, blockedNs: 0, errors: new Map() };
-        byNumber.set(number, sum);
+        byNumber.set(native, sum);
       }
       sum.count += count;
       sum.timeNs += timeNs;

@@ -191,6 +191,17 @@ function resolve(list: readonly string[]): Set<number> {
   );
 }
 
+/** The numbers of exactly these calls: some have the name of a class too. Throws UnknownSyscall. */
+function named(list: readonly string[]): Set<number> {
+  return new Set(
+    list.map((name) => {
+      const number = numbers.get(name);
+      if (number === undefined) throw new UnknownSyscall(name);
+      return number;
+    }),
+  );
+}
+
 export const syscallTable = {
   /** By name. */
   numbers,
@@ -204,6 +215,7 @@ export const syscallTable = {
   has: (nameOrClass: string) => numbersOf(nameOrClass) !== undefined,
   classNames: [...members.keys(), OTHER] as readonly string[],
   resolve,
+  named,
   /** The calls of interest as a configuration chooses them; an empty include stands for all. */
   chosen({ include, exclude }: { include: readonly string[]; exclude: readonly string[] }): Set<number> {
     const excluded = resolve(exclude);

@@ -15,7 +15,7 @@ const WAITS: readonly (readonly [wait: number, names: string])[] = [
   ],
   [Wait.POLL_SET, 'poll ppoll'],
   [Wait.SELECT, 'select pselect6'],
-  [Wait.EPOLL, 'epoll_wait epoll_pwait epoll_pwait2 epoll_wait_old'],
+  [Wait.EPOLL, 'epoll_wait epoll_pwait epoll_pwait2 epoll_wait_old io_uring_enter'],
   [
     Wait.DISK,
     `fsync fdatasync sync syncfs sync_file_range msync open openat openat2 creat stat lstat fstat newfstatat statx
@@ -37,7 +37,7 @@ const ALSO_TAKE_FD = `fsync fdatasync syncfs sync_file_range fstat ftruncate fal
   timerfd_gettime inotify_add_watch inotify_rm_watch signalfd signalfd4`;
 
 function numbers(names: string): Set<number> {
-  return syscallTable.resolve(names.split(/\s+/).filter((name) => name !== ''));
+  return syscallTable.named(names.split(/\s+/).filter((name) => name !== ''));
 }
 
 /** By number: a value of Wait. A call that is not in here is Wait.OTHER. */

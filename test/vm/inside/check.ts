@@ -1,5 +1,5 @@
 /** What a machine tells of a check, as a line of JSON. */
-export const checkNames = ['loads', 'annotates'] as const;
+export const checkNames = ['loads', 'annotates', 'waits'] as const;
 export type CheckName = (typeof checkNames)[number];
 
 export interface CheckResult {

@@ -5,10 +5,12 @@
 import { annotateSpan } from './annotate.js';
 import { loadAndAttach } from './load.js';
 import type { CheckName, CheckResult } from './check.js';
+import { nameWaits } from './waits.js';
 
 const checks: Readonly<Record<CheckName, () => string | Promise<string>>> = {
   loads: loadAndAttach,
   annotates: annotateSpan,
+  waits: nameWaits,
 };
 
 async function run(check: CheckName): Promise<CheckResult> {

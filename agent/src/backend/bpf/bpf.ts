@@ -53,6 +53,8 @@ export interface BpfBackendOptions {
   readonly objectPath: string;
   /** The agent's own libslt, which `sltagent exec` hands out. */
   readonly libsltPath: string;
+  /** Called after the tracepoints of system calls were attached, for which every process of the host pays, or detached. */
+  readonly onSystemCalls?: (attached: boolean) => void;
 }
 
 /** The key of the map `thresholds`. */
@@ -114,6 +116,7 @@ export class BpfBackend implements Backend {
       const calls = new Tracepoints(object, loaded.calls, LINGER_CALLS_MS, (attached) => {
         this.#callsAttachedNs = now(attached);
         this.#writeControl(loaded);
+        this.options.onSystemCalls?.(attached);
       });
       const scheduling = new Tracepoints(object, loaded.scheduling, LINGER_MS, (attached) => {
         this.#attachedNs = now(attached);
