@@ -10,11 +10,16 @@ export interface PingPong {
   readonly roundTrips: number;
 }
 
-/** Nanoseconds of a round trip, by round: with our sched_switch attached, with all that `blocking` attaches, with nothing. */
-export async function pingPong(
-  stage: Stage,
-  { rounds, roundTrips }: PingPong,
-): Promise<Record<'switchAlone' | 'all' | 'none', number[]>> {
+/** Nanoseconds of a round trip, by round. */
+export interface PingPongSamples {
+  /** With the agent's sched_switch attached. */
+  readonly switchAlone: readonly number[];
+  /** With all that it attaches in `blocking`: sched_switch, sched_wakeup, and exit and exec of processes. */
+  readonly all: readonly number[];
+  readonly none: readonly number[];
+}
+
+export async function pingPong(stage: Stage, { rounds, roundTrips }: PingPong): Promise<PingPongSamples> {
   const libslt = stage.libslt('switch');
   const agent = new BenchAgent(stage, libslt, 'blocking');
   const tracked = new Workload(stage);
