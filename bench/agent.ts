@@ -12,8 +12,10 @@ import { configSchema } from '../schemas/config/schema.js';
 import { root } from '../test/helpers/compile.js';
 import type { Stage } from './stage.js';
 
-/** All six: process exit and exec, switch and wake-up, system-call entry and exit. */
-const TRACEPOINTS = 6;
+type Capture = 'all' | 'blocking';
+
+/** Process exit and exec, switch and wake-up; and with `all` system-call entry and exit. */
+const TRACEPOINTS: Readonly<Record<Capture, number>> = { all: 6, blocking: 4 };
 const PATIENCE_MS = 10_000;
 
 /** A link that can be broken and made again; detached for good as any other. */
@@ -25,6 +27,10 @@ class SwitchedLink implements BpfLink {
     private readonly gone: () => void,
   ) {
     this.on();
+  }
+
+  get name(): string {
+    return this.program.name;
   }
 
   on(): void {
@@ -82,12 +88,20 @@ const nobody: BackendListener = {
 export class BenchAgent {
   readonly #switchboard = new Switchboard();
   readonly #backend: BpfBackend;
+  readonly #tracepoints: number;
 
   /** libslt: the copy to probe. objectPath: to hold a changed bpf/ against another. */
-  constructor(stage: Stage, libslt: string, objectPath = join(root, 'build', 'bpf', 'sltagent.bpf.o')) {
+  constructor(
+    stage: Stage,
+    libslt: string,
+    capture: Capture = 'all',
+    objectPath = join(root, 'build', 'bpf', 'sltagent.bpf.o'),
+  ) {
+    this.#tracepoints = TRACEPOINTS[capture];
     this.#backend = new BpfBackend({
       native: this.#switchboard.native(native()),
       config: configSchema.parse({
+        capture,
         filter: { users: [stage.uid] },
         // A loop of nothing but spans; a service that made so many would be held back.
         limits: { spans_per_second: 10_000_000 },
@@ -107,15 +121,18 @@ export class BenchAgent {
 
   /** Attached as soon as the first process has told of itself. */
   async tracepointsAttached(): Promise<void> {
-    for (let waited = 0; this.attached < TRACEPOINTS; waited += 10) {
+    for (let waited = 0; this.attached < this.#tracepoints; waited += 10) {
       if (waited > PATIENCE_MS)
         throw new Error('the agent tracks no process: its tracepoints are not attached');
       await sleep(10);
     }
+    if (this.attached > this.#tracepoints)
+      throw new Error('the agent has attached tracepoints that this capture does not need');
   }
 
-  on(): void {
-    for (const link of this.#switchboard.links) link.on();
+  /** only: the program to attach; without, all of them. */
+  on(only?: string): void {
+    for (const link of this.#switchboard.links) if (only === undefined || link.name === only) link.on();
   }
 
   off(): void {

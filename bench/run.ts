@@ -8,17 +8,21 @@ import { describeMachine, othersAttached } from './machine.js';
 import type { Row } from './row.js';
 import { buildStage, type Stage } from './stage.js';
 import { formatRow } from './table.js';
+import { blocking } from './blocking.js';
 import { drain } from './drain.js';
 import { idle } from './idle.js';
 import { ring } from './ring.js';
 import { span } from './span.js';
 import { storm } from './storm.js';
+import { switching } from './switch.js';
 import { tracked } from './tracked.js';
 import { untracked } from './untracked.js';
 
 const BENCHES: Readonly<Record<string, (stage: Stage) => Promise<Row[]>>> = {
   untracked,
   tracked,
+  blocking,
+  switch: switching,
   span,
   drain,
   ring,

@@ -7,12 +7,15 @@
  *   calls N            N × getppid, tracked or not                → ns for each
  *   span-calls N       the same inside a span                     → ns for each
  *   spans N            N × (start, context, no context, end)      → ns for each
+ *   round-trips N      N × a byte to another process and back,
+ *                      by pipes, on this one CPU                  → ns for each
  *   stream RATE MS     RATE spans a second for MS milliseconds,
  *                      each with STREAM_CALLS calls               → spans made, ns behind schedule
  *
  * N is done in CHUNKS parts and the median part is answered: an interrupt or a
  * neighbour hits one part and not the answer. The clock is the thread's own
- * CPU time, so being preempted does not count.
+ * CPU time, so being preempted does not count; of a round trip that of both
+ * processes: what a switch costs is charged to the one that it switches to.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -99,6 +102,60 @@ static void end_span(void)
 	slt.span_end(&span);
 }
 
+/* At the other end of two pipes. It gives back each byte, and ends with this process. */
+static struct {
+	pid_t pid;
+	clockid_t clock;
+	int to, from;
+} peer;
+
+static void give_back(int from, int to)
+{
+	char byte;
+
+	while (read(from, &byte, 1) == 1 && write(to, &byte, 1) == 1)
+		;
+	_exit(0);
+}
+
+static void start_peer(void)
+{
+	int there[2], back[2];
+
+	if (pipe(there) || pipe(back))
+		die("pipe failed");
+	peer.pid = fork();
+	if (peer.pid < 0)
+		die("fork failed");
+	if (peer.pid == 0) {
+		close(there[1]);
+		close(back[0]);
+		give_back(there[0], back[1]);
+	}
+	close(there[0]);
+	close(back[1]);
+	peer.to = there[1];
+	peer.from = back[0];
+	if (clock_getcpuclockid(peer.pid, &peer.clock))
+		die("the peer has no clock");
+}
+
+static void round_trips(uint64_t n)
+{
+	char byte = 0;
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (write(peer.to, &byte, 1) != 1 || read(peer.from, &byte, 1) != 1)
+			die("the peer has ended");
+	}
+}
+
+/* CPU time of this thread and of the peer, if there is one. */
+static uint64_t cpu_time(void)
+{
+	return now(CLOCK_THREAD_CPUTIME_ID) + (peer.pid ? now(peer.clock) : 0);
+}
+
 static void calls(uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
@@ -127,10 +184,10 @@ static void answer_ns_of_each(void (*work)(uint64_t n), uint64_t n)
 
 	work(part); /* warm caches, and the programs' */
 	for (int i = 0; i < CHUNKS; i++) {
-		const uint64_t from = now(CLOCK_THREAD_CPUTIME_ID);
+		const uint64_t from = cpu_time();
 
 		work(part);
-		each[i] = (double)(now(CLOCK_THREAD_CPUTIME_ID) - from) / (double)part;
+		each[i] = (double)(cpu_time() - from) / (double)part;
 	}
 	qsort(each, CHUNKS, sizeof(each[0]), ascending);
 	printf("%.3f\n", each[CHUNKS / 2]);
@@ -188,6 +245,10 @@ int main(int argc, char **argv)
 			end_span();
 		} else if (sscanf(line, "spans %" SCNu64, &n) == 1) {
 			answer_ns_of_each(spans, n);
+		} else if (sscanf(line, "round-trips %" SCNu64, &n) == 1) {
+			if (!peer.pid)
+				start_peer();
+			answer_ns_of_each(round_trips, n);
 		} else if (sscanf(line, "stream %" SCNu64 " %" SCNu64, &n, &m) == 2) {
 			stream(n, m);
 		} else {

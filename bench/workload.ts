@@ -13,7 +13,7 @@ export class Workload extends Conversation {
   }
 
   /** `work` as in workload.c. Nanoseconds for each of `count`. */
-  async nanoseconds(work: 'calls' | 'span-calls' | 'spans', count: number): Promise<number> {
+  async nanoseconds(work: 'calls' | 'span-calls' | 'spans' | 'round-trips', count: number): Promise<number> {
     return Number(await this.ask(`${work} ${count}`));
   }
 }

@@ -34,6 +34,11 @@ export interface VmOptions {
   /** From the start of QEMU to its end; past it the machine is ended and the call fails. */
   readonly timeoutMs: number;
   readonly memoryMb?: number;
+  /**
+   * Two, if left out. With one, code that the kernel patches (a tracepoint's jump) never runs on another processor at that
+   * moment: emulated, a kernel that is made to patch hundreds of times a minute hung so.
+   */
+  readonly cpus?: 1 | 2;
 }
 
 export interface VmResult {
@@ -106,7 +111,8 @@ function qemuArguments(options: VmOptions, initramfs: string, consoleFile: strin
     // One host thread for both processors: with one each, a processor can run a stale translation of an int3 which the
     // other has patched away (seen as "Oops: int3" at a `66 <90>` on 7.2; linux-kernel, July 2023, "qemu-x86_64 booting
     // with 8.0.0 stil see int3").
-    ...['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', '2', '-m', `${options.memoryMb ?? 2048}`],
+    ...['-accel', 'tcg,thread=single', '-cpu', 'max', '-smp', `${options.cpus ?? 2}`],
+    ...['-m', `${options.memoryMb ?? 2048}`],
     ...['-display', 'none', '-monitor', 'none', '-nodefaults', '-no-reboot'],
     ...['-chardev', `file,id=console,path=${consoleFile}`, '-serial', 'chardev:console'],
     ...['-chardev', 'stdio,id=output,signal=off', '-serial', 'chardev:output'],
