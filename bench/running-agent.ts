@@ -29,7 +29,7 @@ export interface Load extends Streamed {
   readonly lost: readonly string[];
 }
 
-interface Summary {
+export interface Summary {
   readonly annotated: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly kernel: Readonly<Record<string, number>>;
@@ -38,6 +38,8 @@ interface Summary {
 export interface AgentSettings {
   /** Lines of the configuration file, beside the filter that leaves out all but the bench's own processes. */
   readonly config: readonly string[];
+  /** Left out: the stage's. */
+  readonly uid?: number;
   readonly args?: readonly string[];
 }
 
@@ -64,9 +66,12 @@ export class RunningAgent {
     this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
   }
 
-  static async start(stage: Stage, { config: lines, args = [] }: AgentSettings): Promise<RunningAgent> {
+  static async start(
+    stage: Stage,
+    { config: lines, uid = stage.uid, args = [] }: AgentSettings,
+  ): Promise<RunningAgent> {
     const config = join(stage.folder, 'agent.yaml');
-    writeFileSync(config, [...lines, `filter: { users: [${stage.uid}] }`, ''].join('\n'));
+    writeFileSync(config, [...lines, `filter: { users: [${uid}] }`, ''].join('\n'));
     // All of it on the CPU that the workload does not use, so that it is one CPU's worth.
     const cpu = String(cpus().length - 1);
     const child = spawn(
@@ -86,8 +91,7 @@ export class RunningAgent {
     await sleep(SETTLE_MS);
     const cpu = this.cpuSeconds() - this.#cpuBefore;
     const residentKiB = this.residentKiB();
-    this.child.kill('SIGTERM');
-    const { annotated, dropped, kernel } = (await this.#message('stopped')) as unknown as Summary;
+    const { annotated, dropped, kernel } = await this.stop();
     const records = kernel['records_drained'] ?? 0;
     const whole = annotated === streamed.spans && records === kernel['records_produced'];
     // Other reasons, such as a process that the filter left out, are no loss of the stream's.
@@ -101,6 +105,14 @@ export class RunningAgent {
       idleKiB: this.#idleKiB,
       lost,
     };
+  }
+
+  /** Ends it as a user does. What it says of all that it did. */
+  async stop(): Promise<Summary> {
+    this.child.kill('SIGTERM');
+    const summary = (await this.#message('stopped')) as unknown as Summary;
+    await this.#ended;
+    return summary;
   }
 
   async kill(): Promise<void> {
