@@ -24,6 +24,8 @@ export interface ScheduleA {
 
 /** Before each measurement: caches and connections, and the agent finds the process and sees its first spans. */
 const WARM_UP_SECONDS = 1;
+/** New processes after so many rounds: what one has luck with, such as where its memory lies, must not decide. */
+const GENERATION = 3;
 
 const INSTRUMENTATION: Readonly<Record<Variant, Instrumentation>> = {
   untraced: 'untraced',
@@ -42,23 +44,24 @@ export async function figureA(
   const port = Number(await receiver.ask('port'));
   const results = byVariant((): LoadResult[] => []);
   const accounts: Record<Capture, AgentAccount[]> = { blocking: [], all: [] };
-  for (let round = 0; round < rounds; round++) {
-    process.stderr.write(`bench: figure A, round ${round + 1} of ${rounds}\n`);
-    // New processes each time: what one has luck with, such as where its memory lies, must not decide.
+  for (let round = 0; round < rounds; ) {
     const services = await startServices(port, round);
+    const measure = async (variant: Variant): Promise<void> => {
+      const service = services[INSTRUMENTATION[variant]];
+      if (variant === 'untraced' || variant === 'sdk') {
+        results[variant].push(await warmAndLoad(service, seconds));
+        return;
+      }
+      const { account, result } = await withAgent(stage, variant, port, () => warmAndLoad(service, seconds));
+      results[variant].push(result);
+      accounts[variant].push(account);
+    };
     try {
-      for (let i = 0; i < VARIANTS.length; i++) {
-        const variant = VARIANTS[(i + round) % VARIANTS.length];
-        if (variant === undefined) continue;
-        const service = services[INSTRUMENTATION[variant]];
-        if (variant === 'untraced' || variant === 'sdk') {
-          results[variant].push(await warmAndLoad(service, seconds));
-        } else {
-          const { account, result } = await withAgent(stage, variant, port, () =>
-            warmAndLoad(service, seconds),
-          );
-          results[variant].push(result);
-          accounts[variant].push(account);
+      for (let i = 0; i < GENERATION && round < rounds; i++, round++) {
+        process.stderr.write(`bench: figure A, round ${round + 1} of ${rounds}\n`);
+        for (let turn = 0; turn < VARIANTS.length; turn++) {
+          const variant = VARIANTS[(turn + round) % VARIANTS.length];
+          if (variant !== undefined) await measure(variant);
         }
       }
     } finally {
@@ -125,6 +128,7 @@ function samplesOf(results: readonly LoadResult[]): ServiceSamples {
     p99: of(({ p99 }) => p99),
     p999: of(({ p999 }) => p999),
     cpu: of(({ requests, cpuSeconds }) => (cpuSeconds / requests) * 1e3),
+    stolen: of(({ stolen }) => stolen),
     requests: results.reduce((sum, { requests }) => sum + requests, 0),
     pooled: new Distribution(results.flatMap(({ distribution }) => distribution)).curve(),
   };

@@ -19,6 +19,8 @@ export interface LoadResult {
   readonly seconds: number;
   /** Of all that runs on the host: the service, wrk, the receiver, the agent, and whatever else. */
   readonly cpuSeconds: number;
+  /** The share of the host's CPU time that its hypervisor gave to others. */
+  readonly stolen: number;
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
@@ -40,24 +42,29 @@ interface Printed {
 /** USER_HZ, which the kernel's interface fixes for x86-64 and arm64. */
 const TICKS_PER_SECOND = 100;
 
-/** proc_stat(5): user, nice, system, not idle and iowait, then irq and softirq. Guests are in user already. */
-function hostCpuSeconds(): number {
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (
-    /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? ''
-  )
-    .split(' ')
-    .map(Number);
-  return (user + nice + system + irq + softirq) / TICKS_PER_SECOND;
+interface HostTime {
+  readonly busy: number;
+  readonly stolen: number;
+}
+
+/** Seconds of all CPUs. proc_stat(5): guests are in user already; idle and iowait are neither busy nor stolen. */
+function hostTime(): HostTime {
+  const fields = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '';
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = fields.split(' ').map(Number);
+  return {
+    busy: (user + nice + system + irq + softirq) / TICKS_PER_SECOND,
+    stolen: steal / TICKS_PER_SECOND,
+  };
 }
 
 export async function load(port: number, seconds: number): Promise<LoadResult> {
-  const before = hostCpuSeconds();
+  const before = hostTime();
   const { stdout } = await promisify(execFile)('taskset', [
     ...['-c', String(cpus().length - 1), 'wrk', '--threads', '1', '--connections', String(CONNECTIONS)],
     ...['--duration', `${seconds}s`, '--script', join(root, 'bench', 'figures', 'service', 'orders.lua')],
     `http://127.0.0.1:${port}`,
   ]);
-  const cpuSeconds = hostCpuSeconds() - before;
+  const after = hostTime();
   const line = /^result (.*)$/m.exec(stdout)?.[1];
   if (line === undefined) throw new Error(`wrk printed no result: ${stdout}`);
   const printed = JSON.parse(line) as Printed;
@@ -65,7 +72,8 @@ export async function load(port: number, seconds: number): Promise<LoadResult> {
   return {
     requests: printed.requests,
     seconds: printed.microseconds / 1e6,
-    cpuSeconds,
+    cpuSeconds: after.busy - before.busy,
+    stolen: (after.stolen - before.stolen) / ((printed.microseconds / 1e6) * cpus().length),
     p50: printed.p50 / 1e3,
     p99: printed.p99 / 1e3,
     p999: printed.p999 / 1e3,

@@ -23,6 +23,8 @@ export interface ServiceSamples {
   readonly p999: readonly number[];
   /** Milliseconds of CPU of the whole host for each request. */
   readonly cpu: readonly number[];
+  /** The share of the host's CPU time that its hypervisor gave to others. */
+  readonly stolen: readonly number[];
   /** Over all rounds: the latency in milliseconds that a share of the requests stayed below, by that share. */
   readonly pooled: readonly { readonly share: number; readonly ms: number }[];
   readonly requests: number;
@@ -55,6 +57,10 @@ export interface FigureB extends Measured {
 
 export const CALLS = ['getppid', 'read', 'write'] as const;
 export type Call = (typeof CALLS)[number];
+
+export function byCall<T>(of: (call: Call) => T): Record<Call, T> {
+  return { getppid: of('getppid'), read: of('read'), write: of('write') };
+}
 
 export interface Slowdown {
   /** Nanoseconds for each call, wall time, with the tool. */

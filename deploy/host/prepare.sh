@@ -24,7 +24,10 @@ environments=(demo)
 go_wanted=no
 case $PURPOSE in
   setup | demo | lint) ;;
-  bench) environments+=(test) ;;
+  bench)
+    needs+=$NEEDS_OF_FIGURES
+    environments+=(test)
+    ;;
   vm) needs+=$NEEDS_OF_MACHINES ;;
   test)
     needs+=$NEEDS_OF_MACHINES

@@ -1,0 +1,82 @@
+/** The figures as rows of the common form, from the data alone. */
+import { plainRow, ratioRow, type Row } from '../row.js';
+import { CALLS, VARIANTS, type FigureA, type FigureB, type Figures, type Peers, type ServiceSamples } from './measured.js';
+
+const bench = 'figures';
+
+/** Held against the SDK alone. */
+const BUDGETS = { blocking: { p50: 1.01, p99: 1.05 }, all: { p50: 1.03, p99: 1.1 } } as const;
+
+/** The hypervisor may take so much of a round. */
+const QUIET = 0.02;
+const ENOUGH_ROUNDS = 12;
+
+/**
+ * Rounds in which the hypervisor hardly took a CPU away; all of them when these are too few. What it takes hits one variant and not
+ * the next, and has nothing to do with either.
+ */
+export function quietRounds({ variants }: Pick<FigureA, 'variants'>): number[] {
+  const rounds = variants.sdk.p50.map((_, round) => round);
+  const quiet = rounds.filter((round) =>
+    VARIANTS.every((variant) => (variants[variant].stolen[round] ?? 0) <= QUIET),
+  );
+  return quiet.length >= ENOUGH_ROUNDS ? quiet : rounds;
+}
+
+export type ServiceFigure = 'throughput' | 'p50' | 'p99' | 'p999' | 'cpu';
+export const SERVICE_FIGURES: Readonly<Record<ServiceFigure, string>> = {
+  throughput: '1/s',
+  p50: 'ms',
+  p99: 'ms',
+  p999: 'ms',
+  cpu: 'ms',
+};
+
+export function rowsOfA(a: FigureA): Row[] {
+  const rounds = quietRounds(a);
+  const of = (samples: ServiceSamples, figure: ServiceFigure): number[] =>
+    rounds.map((round) => samples[figure][round] ?? NaN);
+  return (Object.keys(SERVICE_FIGURES) as ServiceFigure[]).flatMap((figure) =>
+    (['untraced', 'blocking', 'all'] as const).map((variant) => {
+      const row = { bench, case: `service/${variant}/${figure}`, unit: SERVICE_FIGURES[figure] };
+      const budget =
+        variant !== 'untraced' && (figure === 'p50' || figure === 'p99') ? BUDGETS[variant][figure] : undefined;
+      return ratioRow(
+        budget === undefined ? row : { ...row, budget },
+        of(a.variants[variant], figure),
+        of(a.variants.sdk, figure),
+      );
+    }),
+  );
+}
+
+export function rowsOfB({ cells }: FigureB): Row[] {
+  return cells.flatMap(({ requests, calls, ms }) =>
+    (['untraced', 'blocking', 'all'] as const).map((variant) =>
+      ratioRow({ bench, case: `requests/${requests}x${calls}/${variant}`, unit: 'ms' }, ms[variant], ms.sdk),
+    ),
+  );
+}
+
+export function rowsOfPeers({ peers }: Peers): Row[] {
+  return peers.flatMap(({ name, traced, other }) =>
+    CALLS.flatMap((call) =>
+      ([['traced', traced], ['other', other]] as const).flatMap(([process, slowdowns]) =>
+        slowdowns === undefined
+          ? []
+          : [
+              ratioRow(
+                { bench, case: `peers/${name}/${process}/${call}`, unit: 'ns' },
+                slowdowns[call].with,
+                slowdowns[call].without,
+              ),
+            ],
+      ),
+    ),
+  );
+}
+
+export function rowsOf({ a, b, peers }: Figures): Row[] {
+  const rounds = plainRow({ bench, case: 'service/quiet_rounds', unit: 'rounds' }, [quietRounds(a).length]);
+  return [rounds, ...rowsOfA(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
+}
