@@ -8,7 +8,11 @@ export class Conversation {
   readonly #ended: Promise<void>;
   readonly #waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
 
-  constructor(program: string, args: readonly string[], options: Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'>) {
+  constructor(
+    program: string,
+    args: readonly string[],
+    options: Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'>,
+  ) {
     this.#process = spawn(program, args, { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface(this.#process.stdout).on('line', (line) => this.#waiting.shift()?.resolve(line));
     this.#ended = new Promise((resolve) => {

@@ -63,7 +63,15 @@ export class RunningAgent {
         process.stderr.write(`sltagent: ${line}\n`);
       }
     });
-    this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
+    // Also when the bench is interrupted or fails: an agent that stays would be in the next figures.
+    const kill = (): boolean => child.kill('SIGKILL');
+    process.once('exit', kill);
+    this.#ended = new Promise((resolve) =>
+      child.once('close', () => {
+        process.off('exit', kill);
+        resolve();
+      }),
+    );
   }
 
   static async start(

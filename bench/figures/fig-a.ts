@@ -44,7 +44,7 @@ export async function figureA(
   const port = Number(await receiver.ask('port'));
   const results = byVariant((): LoadResult[] => []);
   const accounts: Record<Capture, AgentAccount[]> = { blocking: [], all: [] };
-  for (let round = 0; round < rounds; ) {
+  for (let round = 0; round < rounds;) {
     const services = await startServices(port, round);
     const measure = async (variant: Variant): Promise<void> => {
       const service = services[INSTRUMENTATION[variant]];
@@ -108,7 +108,8 @@ async function withAgent(
     const { annotated, dropped, kernel } = await agent.stop();
     const spans = kernel['spans_started'] ?? 0;
     // Each request is at least one span. Less: the figure would be one of an agent that does nothing.
-    if (spans < result.requests) throw new Error(`the agent followed ${spans} spans of ${result.requests} requests`);
+    if (spans < result.requests)
+      throw new Error(`the agent followed ${spans} spans of ${result.requests} requests`);
     return { result, account: { annotated, spans, dropped } };
   } finally {
     await agent.kill();
@@ -144,6 +145,7 @@ function total(accounts: readonly AgentAccount[]): AgentAccount {
     for (const [reason, count] of Object.entries(account.dropped))
       dropped[reason] = (dropped[reason] ?? 0) + count;
   }
-  const sum = (of: (account: AgentAccount) => number): number => accounts.reduce((all, each) => all + of(each), 0);
+  const sum = (of: (account: AgentAccount) => number): number =>
+    accounts.reduce((all, each) => all + of(each), 0);
   return { annotated: sum((each) => each.annotated), spans: sum((each) => each.spans), dropped };
 }

@@ -46,7 +46,7 @@ export async function figureB(
 ): Promise<FigureB> {
   const port = Number(await receiver.ask('port'));
   const grids = byVariant((): number[][] => []);
-  for (let round = 0; round < rounds; ) {
+  for (let round = 0; round < rounds;) {
     const programs = byVariant((variant) => new Program(variant, port));
     try {
       for (let i = 0; i < GENERATION && round < rounds; i++, round++) {

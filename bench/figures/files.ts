@@ -1,12 +1,27 @@
-/** docs/figures: the data, and what is made of it. Everything but the data can be made anew, with the same bytes. */
+/** docs/figures: the data, and the plots and the page that are made of it, always with the same bytes. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../test/helpers/compile.js';
 import type { FigureA, FigureB, Figures, Peers } from './measured.js';
+import { page } from './page.js';
+import { svg } from './plot.js';
+import { plotPeers } from './plot-peers.js';
+import { plotRequests } from './plot-requests.js';
+import { plotService } from './plot-service.js';
 
 const folder = join(root, 'docs', 'figures');
 
-export async function saveFigures(figures: Figures): Promise<void> {
+/** By its path in the tree. */
+export function publication(figures: Figures): Readonly<Record<string, string>> {
+  return {
+    'docs/figures/service.svg': svg(plotService(figures.a)),
+    'docs/figures/requests.svg': svg(plotRequests(figures.b)),
+    'docs/figures/peers.svg': svg(plotPeers(figures.peers)),
+    'docs/cost.md': page(figures),
+  };
+}
+
+export function saveFigures(figures: Figures): void {
   mkdirSync(folder, { recursive: true });
   const save = (name: string, data: unknown): void => writeFileSync(join(folder, name), json(data));
   save('service.json', figures.a);
@@ -27,4 +42,8 @@ export function readFigures(): Figures {
     b: read('requests.json') as FigureB,
     peers: read('peers.json') as Peers,
   };
+}
+
+export function publish(figures: Figures): void {
+  for (const [path, text] of Object.entries(publication(figures))) writeFileSync(join(root, path), text);
 }

@@ -12,7 +12,7 @@ import type { Row } from '../row.js';
 import type { Stage } from '../stage.js';
 import { figureA } from './fig-a.js';
 import { figureB } from './fig-b.js';
-import { saveFigures } from './files.js';
+import { publish, readFigures, saveFigures } from './files.js';
 import type { Figures, Measured } from './measured.js';
 import { peers } from './peers.js';
 import { rowsOf } from './rows.js';
@@ -43,8 +43,10 @@ export async function figures(stage: Stage): Promise<Row[]> {
       b: await figureB(stage, receiver, b, measured),
       peers: await peers(stage, peersRounds, measured),
     };
-    await saveFigures(data);
-    return rowsOf(data);
+    saveFigures(data);
+    // What was saved is what is published: a figure must not depend on digits that the files do not have.
+    publish(readFigures());
+    return rowsOf(readFigures());
   } finally {
     await Child.endAll();
     await receiver.stop();
@@ -57,6 +59,10 @@ function endWithUs(stage: Stage): void {
     Child.killAll();
     stage.remove();
   });
-  for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]] as const)
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+    ['SIGHUP', 1],
+  ] as const)
     process.once(signal, () => process.exit(128 + number));
 }

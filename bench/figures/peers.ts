@@ -5,7 +5,15 @@ import { Conversation } from '../conversation.js';
 import { RunningAgent } from '../running-agent.js';
 import type { Stage } from '../stage.js';
 import { MEASURED_CPU } from '../workload.js';
-import { byCall, type Call, type Capture, type Measured, type Peer, type Peers, type Slowdown } from './measured.js';
+import {
+  byCall,
+  type Call,
+  type Capture,
+  type Measured,
+  type Peer,
+  type Peers,
+  type Slowdown,
+} from './measured.js';
 import { Tool, TOOLS, type ToolDescription } from './tool.js';
 
 /** Until its programs are attached for the process that it has found. */
@@ -15,7 +23,12 @@ type Times = Record<Call, number>;
 
 class Loop extends Conversation {
   constructor(program: string, { uid }: Stage, variables: Readonly<Record<string, string>> = {}) {
-    super(program, [String(MEASURED_CPU)], { uid, gid: uid, cwd: '/', env: { ...process.env, ...variables } });
+    super(program, [String(MEASURED_CPU)], {
+      uid,
+      gid: uid,
+      cwd: '/',
+      env: { ...process.env, ...variables },
+    });
   }
 
   async times(): Promise<Times> {
@@ -77,7 +90,10 @@ export async function peers(stage: Stage, rounds: number, measured: Measured): P
         if (next?.samples.missing === undefined) await next?.measure();
       }
     }
-    return { ...measured, peers: candidates.map(({ name, command, samples }) => samples.peer(name, command)) };
+    return {
+      ...measured,
+      peers: candidates.map(({ name, command, samples }) => samples.peer(name, command)),
+    };
   } finally {
     await plain.stop();
     await other.stop();
@@ -87,7 +103,11 @@ export async function peers(stage: Stage, rounds: number, measured: Measured): P
 
 function candidate(stage: Stage, description: ToolDescription, traced: Loop, other: Loop): Candidate {
   const samples = new Samples();
-  const command = description.command(NaN, 'FILE').join(' ').replaceAll('NaN', 'PID');
+  const command = description
+    .command(NaN, 'FILE')
+    .map((word) => (word.includes(' ') ? `'${word}'` : word))
+    .join(' ')
+    .replaceAll('NaN', 'PID');
   const measure = async (): Promise<void> => {
     const without = await timesOf(traced, other);
     const tool = await Tool.attach(description, traced.pid, join(stage.folder, 'tool.data'));
@@ -116,5 +136,10 @@ function ourselves(stage: Stage, capture: Capture, traced: Loop, other: Loop): C
       await agent.kill();
     }
   };
-  return { name: `sltagent, capture ${capture}`, command: `sltagent run --capture ${capture}`, samples, measure };
+  return {
+    name: `sltagent, capture ${capture}`,
+    command: `sltagent run --capture ${capture}`,
+    samples,
+    measure,
+  };
 }

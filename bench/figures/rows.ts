@@ -1,6 +1,18 @@
 /** The figures as rows of the common form, from the data alone. */
 import { plainRow, ratioRow, type Row } from '../row.js';
-import { CALLS, VARIANTS, type FigureA, type FigureB, type Figures, type Peers, type ServiceSamples } from './measured.js';
+import { median, medianInterval, type Interval } from '../statistics.js';
+import {
+  CALLS,
+  VARIANTS,
+  type Cell,
+  type FigureA,
+  type FigureB,
+  type Figures,
+  type Peers,
+  type ServiceSamples,
+  type Slowdown,
+  type Variant,
+} from './measured.js';
 
 const bench = 'figures';
 
@@ -32,6 +44,10 @@ export const SERVICE_FIGURES: Readonly<Record<ServiceFigure, string>> = {
   cpu: 'ms',
 };
 
+export function medianOf(a: FigureA, variant: Variant, figure: ServiceFigure): number {
+  return median(quietRounds(a).map((round) => a.variants[variant][figure][round] ?? NaN));
+}
+
 export function rowsOfA(a: FigureA): Row[] {
   const rounds = quietRounds(a);
   const of = (samples: ServiceSamples, figure: ServiceFigure): number[] =>
@@ -40,7 +56,9 @@ export function rowsOfA(a: FigureA): Row[] {
     (['untraced', 'blocking', 'all'] as const).map((variant) => {
       const row = { bench, case: `service/${variant}/${figure}`, unit: SERVICE_FIGURES[figure] };
       const budget =
-        variant !== 'untraced' && (figure === 'p50' || figure === 'p99') ? BUDGETS[variant][figure] : undefined;
+        variant !== 'untraced' && (figure === 'p50' || figure === 'p99')
+          ? BUDGETS[variant][figure]
+          : undefined;
       return ratioRow(
         budget === undefined ? row : { ...row, budget },
         of(a.variants[variant], figure),
@@ -48,6 +66,15 @@ export function rowsOfA(a: FigureA): Row[] {
       );
     }),
   );
+}
+
+/** The median of the rounds' ratios. */
+export function ratioToSdk({ ms }: Cell, variant: Variant): number {
+  return median(ms[variant].map((each, round) => each / (ms.sdk[round] ?? NaN)));
+}
+
+export function slowdown({ with: samples, without }: Slowdown): Interval {
+  return medianInterval(samples.map((each, round) => each / (without[round] ?? NaN)));
 }
 
 export function rowsOfB({ cells }: FigureB): Row[] {
@@ -61,7 +88,12 @@ export function rowsOfB({ cells }: FigureB): Row[] {
 export function rowsOfPeers({ peers }: Peers): Row[] {
   return peers.flatMap(({ name, traced, other }) =>
     CALLS.flatMap((call) =>
-      ([['traced', traced], ['other', other]] as const).flatMap(([process, slowdowns]) =>
+      (
+        [
+          ['traced', traced],
+          ['other', other],
+        ] as const
+      ).flatMap(([process, slowdowns]) =>
         slowdowns === undefined
           ? []
           : [

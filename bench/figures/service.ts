@@ -27,7 +27,13 @@ export class ShopService {
     readonly port: number,
     private readonly child: Child,
     private readonly folder: string,
-  ) {}
+  ) {
+    process.once('exit', this.#remove);
+  }
+
+  readonly #remove = (): void => {
+    rmSync(this.folder, { recursive: true, force: true });
+  };
 
   /**
    * otlpPort: where its spans go. seed: of Python's hashes. Services of one round share it, so that they do not differ
@@ -69,6 +75,7 @@ export class ShopService {
 
   async stop(): Promise<void> {
     await this.child.end();
-    rmSync(this.folder, { recursive: true, force: true });
+    process.off('exit', this.#remove);
+    this.#remove();
   }
 }

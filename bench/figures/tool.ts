@@ -80,7 +80,10 @@ export class Tool {
       env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
-      stream?.on('data', (data: Buffer) => (this.#output = (this.#output + data.toString()).slice(-OUTPUT_KEPT)));
+      stream?.on(
+        'data',
+        (data: Buffer) => (this.#output = (this.#output + data.toString()).slice(-OUTPUT_KEPT)),
+      );
     this.#ended = new Promise((resolve) => {
       const end = (): void => {
         this.#gone = true;
