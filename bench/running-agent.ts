@@ -1,12 +1,13 @@
 /** `sltagent run` as a user starts it, with the CPU time and the memory that it takes. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../test/helpers/compile.js';
+import { processCpuSeconds } from './process-time.js';
 import type { Stage } from './stage.js';
 
 /** What is still on its way after the last span: a batch is handed over after 20 ms. */
@@ -138,16 +139,9 @@ export class RunningAgent {
     throw new Error(`sltagent run never said "${start}": ${JSON.stringify(this.#messages.at(-1))}`);
   }
 
-  /**
-   * User and kernel time of all its threads, to the nanosecond: the first field of /proc/PID/task/TID/schedstat
-   * (Documentation/scheduler/sched-stats.rst). None of them ends before the agent does.
-   */
+  /** None of its threads ends before it does. */
   cpuSeconds(): number {
-    const tasks = `/proc/${this.child.pid}/task`;
-    return readdirSync(tasks).reduce(
-      (sum, tid) => sum + Number(readFileSync(`${tasks}/${tid}/schedstat`, 'utf8').split(' ')[0]) / 1e9,
-      0,
-    );
+    return processCpuSeconds(Number(this.child.pid));
   }
 
   residentKiB(): number {

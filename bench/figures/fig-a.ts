@@ -86,9 +86,9 @@ async function startServices(port: number, seed: number): Promise<Record<Instrum
   return { untraced, sdk, preloaded: await start('preloaded') };
 }
 
-async function warmAndLoad({ port }: ShopService, seconds: number): Promise<LoadResult> {
-  await load(port, WARM_UP_SECONDS);
-  return load(port, seconds);
+async function warmAndLoad(service: ShopService, seconds: number): Promise<LoadResult> {
+  await load(service, WARM_UP_SECONDS);
+  return load(service, seconds);
 }
 
 /** The agent as it comes, but that it follows only this user's processes, and exports to our receiver. */
@@ -129,7 +129,8 @@ function samplesOf(results: readonly LoadResult[]): ServiceSamples {
     p99: of(({ p99 }) => p99),
     p999: of(({ p999 }) => p999),
     cpu: of(({ requests, cpuSeconds }) => (cpuSeconds / requests) * 1e3),
-    stolen: of(({ stolen }) => stolen),
+    serviceCpu: of(({ requests, serviceCpuSeconds }) => (serviceCpuSeconds / requests) * 1e3),
+    disturbed: of(({ disturbed }) => disturbed),
     requests: results.reduce((sum, { requests }) => sum + requests, 0),
     pooled: new Distribution(results.flatMap(({ distribution }) => distribution)).curve(),
   };

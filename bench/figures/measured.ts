@@ -23,8 +23,10 @@ export interface ServiceSamples {
   readonly p999: readonly number[];
   /** Milliseconds of CPU of the whole host for each request. */
   readonly cpu: readonly number[];
-  /** The share of the host's CPU time that its hypervisor gave to others. */
-  readonly stolen: readonly number[];
+  /** The same of the service's process alone: it does not matter to it who else runs. */
+  readonly serviceCpu: readonly number[];
+  /** The share of its time that the service's CPU was taken away by the hypervisor, or had to work for strangers. */
+  readonly disturbed: readonly number[];
   /** Over all rounds: the latency in milliseconds that a share of the requests stayed below, by that share. */
   readonly pooled: readonly { readonly share: number; readonly ms: number }[];
   readonly requests: number;

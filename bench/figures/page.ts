@@ -85,13 +85,14 @@ const FIGURES: readonly [ServiceFigure, string, number][] = [
   ['p99', 'p99, ms', 1],
   ['p999', 'p99.9, ms', 1],
   ['cpu', 'CPU of the host, ms per request', 2],
+  ['serviceCpu', 'CPU of the service, ms per request', 3],
 ];
 
 function serviceSection(a: FigureA): string {
   const rows = rowsOfA(a);
   const rounds = quietRounds(a);
   const all = a.variants.sdk.p50.length;
-  const stolen = VARIANTS.flatMap((variant) => a.variants[variant].stolen);
+  const disturbed = VARIANTS.flatMap((variant) => a.variants[variant].disturbed);
   const { blocking, all: everyCall } = a.agent;
   const dropped = Object.entries(everyCall.dropped).filter(([reason]) => reason !== 'switch');
   const account =
@@ -129,9 +130,9 @@ ${table(
 **How far to trust it.** Medians of ${rounds.length} rounds of ${a.seconds} s for each variant, interleaved, with new processes every
 third round. ${
     rounds.length < all
-      ? `${all - rounds.length} more rounds were left out, because the hypervisor took more than 2 % of the CPU time away in them`
+      ? `${all - rounds.length} more rounds were left out, because more than 5 % of the service's CPU went to others in them`
       : 'No round was left out'
-  } (over all rounds it took ${(median(stolen) * 100).toFixed(1)} % in the median, ${(Math.max(...stolen) * 100).toFixed(0)} % at most). A p99.9 of one
+  } (to the hypervisor's other guests, or to other processes here; ${(median(disturbed) * 100).toFixed(1)} % in the median of all rounds, ${(Math.max(...disturbed) * 100).toFixed(0)} % at most). A p99.9 of one
 round stands on a request or two; the curve above is of all rounds together. The load is a closed loop: each connection sends its next
 request when the last one was answered, so a request that a stall kept from being sent is not counted as slow (coordinated omission).
 All variants are measured alike, so it hardly touches the ratios; do not take the latencies for those of users who arrive on their own.

@@ -46,7 +46,9 @@ export function plotPeers(peers: Peers): Plot {
     symbol: published ? 'diamond' : 'circle',
     symbolSize: published ? 13 : 11,
     itemStyle:
-      of === 'other' ? { color: '#ffffff', borderColor: colour, borderWidth: 2.5, opacity: 1 } : { color: colour, opacity: 1 },
+      of === 'other'
+        ? { color: '#ffffff', borderColor: colour, borderWidth: 2.5, opacity: 1 }
+        : { color: colour, opacity: 1 },
     // Two points of one line may be close: their labels are on the far sides.
     label: {
       show: true,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Child } from '../../test/demo/child.js';
 import { sltagent } from '../../test/demo/agent.js';
 import { root } from '../../test/helpers/compile.js';
+import { processCpuSeconds } from '../process-time.js';
 import { MEASURED_CPU } from '../workload.js';
 
 const environment = join(root, 'build', 'python', 'test', 'bin');
@@ -27,9 +28,21 @@ export class ShopService {
     readonly port: number,
     private readonly child: Child,
     private readonly folder: string,
+    private readonly worker: number,
   ) {
-    process.once('exit', this.#remove);
+    process.once('exit', this.#killAndRemove);
   }
+
+  /** When nothing can be awaited: gunicorn's worker outlives its master for a while, and writes to the folder. */
+  readonly #killAndRemove = (): void => {
+    this.child.kill();
+    try {
+      process.kill(this.worker, 'SIGKILL');
+      this.#remove();
+    } catch {
+      // It has gone already, or a last file was written: nothing of it is in anyone's way.
+    }
+  };
 
   readonly #remove = (): void => {
     rmSync(this.folder, { recursive: true, force: true });
@@ -69,13 +82,21 @@ export class ShopService {
         },
       },
     );
-    const [listening] = await Promise.all([child.line(LISTENING, START_MS), child.line(BOOTED, START_MS)]);
-    return new ShopService(Number(listening[1]), child, folder);
+    const [listening, booted] = await Promise.all([
+      child.line(LISTENING, START_MS),
+      child.line(BOOTED, START_MS),
+    ]);
+    return new ShopService(Number(listening[1]), child, folder, Number(booted[1]));
+  }
+
+  /** Of the process that answers. */
+  cpuSeconds(): number {
+    return processCpuSeconds(this.worker);
   }
 
   async stop(): Promise<void> {
     await this.child.end();
-    process.off('exit', this.#remove);
+    process.off('exit', this.#killAndRemove);
     this.#remove();
   }
 }
