@@ -17,7 +17,7 @@ import {
 import { NAMES } from './plot.js';
 import { times } from './plot-peers.js';
 import { EARLIER, RESEARCH_ORIGIN, RESEARCH_SYSTEM } from './published.js';
-import { medianOf, quietRounds, ratioToSdk, rowsOfA, slowdown, type ServiceFigure } from './rows.js';
+import { medianOf, QUIET, quietRounds, ratioToSdk, rowsOfA, slowdown, type ServiceFigure } from './rows.js';
 
 const COMMAND = '`npm run bench -- figures`';
 
@@ -88,7 +88,15 @@ const FIGURES: readonly [ServiceFigure, string, number][] = [
   ['serviceCpu', 'CPU of the service, ms per request', 3],
 ];
 
-function serviceSection(a: FigureA): string {
+const SPANS_OF_REQUEST = 4;
+
+function share(a: FigureA, b: FigureB): string {
+  const spansMs =
+    (SPANS_OF_REQUEST * addedMs(largest(b, 'fewest'), 'blocking')) / largest(b, 'fewest').requests;
+  return `${((spansMs / medianOf(a, 'sdk', 'serviceCpu')) * 100).toFixed(1)} %`;
+}
+
+function serviceSection({ a, b }: Figures): string {
   const rows = rowsOfA(a);
   const rounds = quietRounds(a);
   const all = a.variants.sdk.p50.length;
@@ -127,10 +135,13 @@ ${table(
   [0, 2, 4],
 )}
 
+**What it is made of.** A request is four spans, its own and one for each query. A span costs ${added(b, 'blocking')} with \`blocking\` (see B), so there is
+${share(a, b)} of the ${medianOf(a, 'sdk', 'serviceCpu').toFixed(2)} ms of CPU that a request takes with the SDK alone to be paid, whatever the capture; the system calls come on top with \`all\`.
+
 **How far to trust it.** Medians of ${rounds.length} rounds of ${a.seconds} s for each variant, interleaved, with new processes every
 third round. ${
     rounds.length < all
-      ? `${all - rounds.length} more rounds were left out, because more than 5 % of the service's CPU went to others in them`
+      ? `${all - rounds.length} more rounds were left out, because more than ${QUIET * 100} % of the service's CPU went to others in them`
       : 'No round was left out'
   } (to the hypervisor's other guests, or to other processes here; ${(median(disturbed) * 100).toFixed(1)} % in the median of all rounds, ${(Math.max(...disturbed) * 100).toFixed(0)} % at most). A p99.9 of one
 round stands on a request or two; the curve above is of all rounds together. The load is a closed loop: each connection sends its next
@@ -217,6 +228,7 @@ process without the tool, which is attached before the clock starts. The other p
 
 ${table(['', 'traced: getppid', 'read', 'write', 'another process: getppid', 'read', 'write'], measured)}
 ${missing.length === 0 ? '' : `\n${missing.join('\n')}\n`}
+What sits on the tracepoints of system calls slows down every process, whatever it looks at: the kernel takes its slow path for all.
 \`strace\` and \`perf trace\` see every call with its arguments, which we keep for slow spans only. \`offcputime\` and \`runqlat\` see no
 system call at all; \`blocking\` is the one of ours to hold against them. None of these tools knows what a request is.
 
@@ -252,7 +264,7 @@ their budgets, are measured by \`npm run bench\`; bench/README.md says what each
 
 ${inShort(figures)}
 
-${serviceSection(a)}
+${serviceSection(figures)}
 
 ${requestsSection(figures.b)}
 

@@ -19,8 +19,8 @@ const bench = 'figures';
 /** Held against the SDK alone. */
 const BUDGETS = { blocking: { p50: 1.01, p99: 1.05 }, all: { p50: 1.03, p99: 1.1 } } as const;
 
-/** Of the service's CPU. Ticks count it, so a measurement of two seconds is not better than a per cent or two. */
-const QUIET = 0.05;
+/** Of the service's CPU. Ticks count it, and what the kernel does beside the process is in it: some 3 % when all is quiet. */
+export const QUIET = 0.08;
 const ENOUGH_ROUNDS = 12;
 
 /**
