@@ -17,12 +17,6 @@ function percentile(value: number): string {
   return share === undefined ? '' : `p${Number((share * 100).toFixed(2))}`;
 }
 
-/** Up to a round figure, so that the axis ends with one. */
-function rounded(value: number): number {
-  const step = 10 ** Math.floor(Math.log10(value)) / 5;
-  return Math.ceil(value / step) * step;
-}
-
 /** Each needs this many requests above the share, or the curve is only noise. */
 const ABOVE = 10;
 
@@ -40,9 +34,15 @@ export function plotService(a: FigureA): Plot {
     xAxisIndex: index,
     yAxisIndex: index,
     barWidth: '62%',
-    label: { show: true, position: 'top' as const, color: INK, fontSize: 12 },
+    label: {
+      show: true,
+      position: 'top' as const,
+      color: INK,
+      fontSize: 12,
+      formatter: ({ value }: { value: unknown }) => Number(value).toFixed(digits),
+    },
     data: VARIANTS.map((variant) => ({
-      value: Number(medianOf(a, variant, figure).toFixed(digits)),
+      value: medianOf(a, variant, figure),
       itemStyle: { color: COLOURS[variant] },
     })),
   });
@@ -52,6 +52,14 @@ export function plotService(a: FigureA): Plot {
     blocking: 'blocking',
     all: 'all',
   };
+  // Room for the labels; the end of the axis may be no step of its own.
+  const bound = (gridIndex: number) => ({
+    ...axisStyle,
+    type: 'value' as const,
+    gridIndex,
+    max: ({ max }: { max: number }) => max * 1.12,
+    axisLabel: { ...axisStyle.axisLabel, showMaxLabel: false },
+  });
   const names = VARIANTS.map((variant) => short[variant]);
   const rounds = quietRounds(a).length;
   return {
@@ -107,8 +115,8 @@ export function plotService(a: FigureA): Plot {
           axisLabel: { ...axisStyle.axisLabel, customValues: LATENCIES },
           axisTick: { show: true, customValues: LATENCIES },
         },
-        { ...axisStyle, type: 'value', gridIndex: 1, max: ({ max }) => rounded(max * 1.12) },
-        { ...axisStyle, type: 'value', gridIndex: 2, max: ({ max }) => rounded(max * 1.12) },
+        bound(1),
+        bound(2),
       ],
       series: [
         ...VARIANTS.map((variant) => ({

@@ -49,8 +49,7 @@ export function medianOf(a: FigureA, variant: Variant, figure: ServiceFigure): n
   return median(quietRounds(a).map((round) => a.variants[variant][figure][round] ?? NaN));
 }
 
-export function rowsOfA(a: FigureA): Row[] {
-  const rounds = quietRounds(a);
+export function rowsOfA(a: FigureA, rounds: readonly number[] = quietRounds(a)): Row[] {
   const of = (samples: ServiceSamples, figure: ServiceFigure): number[] =>
     rounds.map((round) => samples[figure][round] ?? NaN);
   return (Object.keys(SERVICE_FIGURES) as ServiceFigure[]).flatMap((figure) =>
