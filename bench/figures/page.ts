@@ -17,7 +17,16 @@ import {
 import { NAMES } from './plot.js';
 import { times } from './plot-peers.js';
 import { EARLIER, RESEARCH_ORIGIN, RESEARCH_SYSTEM } from './published.js';
-import { medianOf, QUIET, quietRounds, ratioToSdk, rowsOfA, slowdown, type ServiceFigure } from './rows.js';
+import {
+  medianOf,
+  QUIET,
+  quietRounds,
+  ratioToSdk,
+  roundsOf,
+  rowsOfA,
+  slowdown,
+  type ServiceFigure,
+} from './rows.js';
 
 const COMMAND = '`npm run bench -- figures`';
 
@@ -72,7 +81,7 @@ function inShort({ a, peers }: Figures): string {
   };
   const ours = (capture: string): Peer | undefined => peerNamed(peers, `sltagent, capture ${capture}`);
   return [
-    `- **The OpenTelemetry SDK is what costs.** This service takes ${times(1 / (rowOf(rows, 'untraced', 'p50').ratio ?? NaN))} as long with the SDK for Python as untraced. On top of that, the median latency changes by ${p50('blocking')} with \`capture: blocking\` and by ${p50('all')} with \`capture: all\`.`,
+    `- **The OpenTelemetry SDK is what costs.** This service takes ${times(1 / (rowOf(rows, 'untraced', 'p50').ratio ?? NaN))} as long with the SDK for Python as untraced. On top of that, the median latency changes, with its 95 % interval, by ${p50('blocking')} with \`capture: blocking\` and by ${p50('all')} with \`capture: all\`.`,
     `- **\`all\` costs every process of the host, not only the services that take part.** While one takes part, the kernel sends every system call of every process down its slow path: a bare \`getppid\` of a process that has nothing to do with us takes ${ratioOf(ours('all')?.other, 'getppid')} as long. It is a fixed time for each call: one that does real work, or waits, hardly shows it. Any tool that looks at system calls through these tracepoints does the same (see the peers).`,
     `- **\`blocking\` does not touch system calls.** The same \`getppid\` takes ${ratioOf(ours('blocking')?.other, 'getppid')} as long. It adds a little to each context switch instead, and says what a thread waited for, but not what it called without waiting. It is what to leave on in production; turn to \`all\` or \`escalate\` for a service whose slow requests \`blocking\` does not explain.`,
     '- **No service takes part, nothing is paid**: the programs are attached with the first one, and taken off ten seconds after the last one has gone.',
@@ -90,12 +99,12 @@ const FIGURES: readonly [ServiceFigure, string, number][] = [
 
 const SPANS_OF_REQUEST = 4;
 
-/** What is left out must not decide: the same by all rounds. */
-function withAllRounds(a: FigureA): string {
-  const every = a.variants.sdk.p50.map((_, round) => round);
-  if (quietRounds(a).length === every.length) return '';
-  const rows = rowsOfA(a, every);
-  return `By all ${every.length} rounds the p50 of \`blocking\` is ${withInterval(rowOf(rows, 'blocking', 'p50'))}, that of \`all\` ${withInterval(rowOf(rows, 'all', 'p50'))}. `;
+/** Whether the neighbours decide: the same by the rounds in which they were quiet. */
+function byQuietRounds(a: FigureA): string {
+  const quiet = quietRounds(a);
+  if (quiet.length === 0 || quiet.length === roundsOf(a).length) return '';
+  const rows = rowsOfA(a, quiet);
+  return ` By the ${quiet.length} rounds alone in which none of them took more than ${QUIET * 100} %, the p50 of \`blocking\` is ${withInterval(rowOf(rows, 'blocking', 'p50'))}, that of \`all\` ${withInterval(rowOf(rows, 'all', 'p50'))}.`;
 }
 
 /** Where the latencies cannot tell, but the CPU time of the service can. */
@@ -119,8 +128,6 @@ function share(a: FigureA, b: FigureB, capture: 'blocking' | 'all'): string {
 
 function serviceSection({ a, b }: Figures): string {
   const rows = rowsOfA(a);
-  const rounds = quietRounds(a);
-  const all = a.variants.sdk.p50.length;
   const disturbed = VARIANTS.flatMap((variant) => a.variants[variant].disturbed);
   const { blocking, all: everyCall } = a.agent;
   const dropped = Object.entries(everyCall.dropped).filter(([reason]) => reason !== 'switch');
@@ -161,12 +168,9 @@ ${added(b, 'all')} with \`all\` (see B; both do the same for it, so the differen
 ${share(a, b, 'blocking')} and ${share(a, b, 'all')} of the ${medianOf(a, 'sdk', 'serviceCpu').toFixed(2)} ms of CPU
 that a request takes with the SDK alone; with \`all\` the system calls come on top.${likelyMissed(rows)}
 
-**How far to trust it.** Medians of ${rounds.length} rounds of ${a.seconds} s for each variant, interleaved, with new processes every
-third round. ${
-    rounds.length < all
-      ? `${all - rounds.length} more rounds were left out, because more than ${QUIET * 100} % of the service's CPU went to others in them`
-      : 'No round was left out'
-  } (to the hypervisor's other guests, or to other processes here; ${(median(disturbed) * 100).toFixed(1)} % in the median of all rounds, ${(Math.max(...disturbed) * 100).toFixed(0)} % at most). ${withAllRounds(a)}A p99.9 of one
+**How far to trust it.** Medians of all ${roundsOf(a).length} rounds of ${a.seconds} s for each variant, interleaved, with new processes every
+third round. The hypervisor's other guests and other processes here took ${(median(disturbed) * 100).toFixed(1)} % of the service's CPU in the median, ${(Math.max(...disturbed) * 100).toFixed(0)} % at
+most.${byQuietRounds(a)} A p99.9 of one
 round stands on a request or two; the curve above is of all rounds together. The load is a closed loop: each connection sends its next
 request when the last one was answered, so a request that a stall kept from being sent is not counted as slow (coordinated omission).
 All variants are measured alike, so it hardly touches the ratios; do not take the latencies for those of users who arrive on their own.

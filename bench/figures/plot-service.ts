@@ -2,7 +2,7 @@
 import type { FigureA, Variant } from './measured.js';
 import { VARIANTS } from './measured.js';
 import { axisStyle, COLOURS, heading, INK, legend, NAMES, panelTitle, type Plot } from './plot.js';
-import { medianOf, quietRounds, type ServiceFigure } from './rows.js';
+import { medianOf, roundsOf, type ServiceFigure } from './rows.js';
 
 const SHARES = [0.5, 0.9, 0.99, 0.999];
 const LATENCIES = [2, 5, 10, 20, 50, 100];
@@ -61,7 +61,7 @@ export function plotService(a: FigureA): Plot {
     axisLabel: { ...axisStyle.axisLabel, showMaxLabel: false },
   });
   const names = VARIANTS.map((variant) => short[variant]);
-  const rounds = quietRounds(a).length;
+  const rounds = roundsOf(a).length;
   return {
     width,
     height: 440,

@@ -1,5 +1,5 @@
 /** The figures as rows of the common form, from the data alone. */
-import { plainRow, ratioRow, type Row } from '../row.js';
+import { ratioRow, type Row } from '../row.js';
 import { median, medianInterval, type Interval } from '../statistics.js';
 import {
   CALLS,
@@ -21,18 +21,19 @@ const BUDGETS = { blocking: { p50: 1.01, p99: 1.05 }, all: { p50: 1.03, p99: 1.1
 
 /** Of the service's CPU. Ticks count it, and what the kernel does beside the process is in it: some 3 % when all is quiet. */
 export const QUIET = 0.08;
-const ENOUGH_ROUNDS = 12;
 
 /**
- * Rounds in which the service hardly shared its CPU with the hypervisor's other guests and with strangers here; all of
- * them when these are too few. What these take hits one variant and not the next, and has nothing to do with either.
+ * Rounds in which the service hardly shared its CPU with the hypervisor's other guests and with strangers here. They
+ * stand beside the figures of all rounds and decide nothing: a choice of rounds must not make a budget met.
  */
 export function quietRounds({ variants }: Pick<FigureA, 'variants'>): number[] {
-  const rounds = variants.sdk.p50.map((_, round) => round);
-  const quiet = rounds.filter((round) =>
+  return roundsOf({ variants }).filter((round) =>
     VARIANTS.every((variant) => (variants[variant].disturbed[round] ?? 0) <= QUIET),
   );
-  return quiet.length >= ENOUGH_ROUNDS ? quiet : rounds;
+}
+
+export function roundsOf({ variants }: Pick<FigureA, 'variants'>): number[] {
+  return variants.sdk.p50.map((_, round) => round);
 }
 
 export type ServiceFigure = 'throughput' | 'p50' | 'p99' | 'p999' | 'cpu' | 'serviceCpu';
@@ -46,10 +47,10 @@ export const SERVICE_FIGURES: Readonly<Record<ServiceFigure, string>> = {
 };
 
 export function medianOf(a: FigureA, variant: Variant, figure: ServiceFigure): number {
-  return median(quietRounds(a).map((round) => a.variants[variant][figure][round] ?? NaN));
+  return median(a.variants[variant][figure]);
 }
 
-export function rowsOfA(a: FigureA, rounds: readonly number[] = quietRounds(a)): Row[] {
+export function rowsOfA(a: FigureA, rounds: readonly number[] = roundsOf(a)): Row[] {
   const of = (samples: ServiceSamples, figure: ServiceFigure): number[] =>
     rounds.map((round) => samples[figure][round] ?? NaN);
   return (Object.keys(SERVICE_FIGURES) as ServiceFigure[]).flatMap((figure) =>
@@ -109,6 +110,5 @@ export function rowsOfPeers({ peers }: Peers): Row[] {
 }
 
 export function rowsOf({ a, b, peers }: Figures): Row[] {
-  const rounds = plainRow({ bench, case: 'service/quiet_rounds', unit: 'rounds' }, [quietRounds(a).length]);
-  return [rounds, ...rowsOfA(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
+  return [...rowsOfA(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
 }
