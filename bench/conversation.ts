@@ -8,7 +8,11 @@ export class Conversation {
   readonly #ended: Promise<void>;
   readonly #waiting: { resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
 
-  constructor(program: string, args: readonly string[], options: Pick<SpawnOptions, 'uid' | 'gid' | 'cwd'>) {
+  constructor(
+    program: string,
+    args: readonly string[],
+    options: Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'>,
+  ) {
     this.#process = spawn(program, args, { ...options, stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface(this.#process.stdout).on('line', (line) => this.#waiting.shift()?.resolve(line));
     this.#ended = new Promise((resolve) => {
@@ -21,6 +25,11 @@ export class Conversation {
     });
     // Told by the next ask().
     this.#process.stdin.on('error', () => undefined);
+  }
+
+  get pid(): number {
+    if (this.#process.pid === undefined) throw new Error(`${this.#process.spawnfile} does not run`);
+    return this.#process.pid;
   }
 
   ask(line: string): Promise<string> {

@@ -10,6 +10,7 @@ import { buildStage, type Stage } from './stage.js';
 import { formatRow } from './table.js';
 import { blocking } from './blocking.js';
 import { drain } from './drain.js';
+import { figures } from './figures/index.js';
 import { idle } from './idle.js';
 import { ring } from './ring.js';
 import { span } from './span.js';
@@ -28,7 +29,10 @@ const BENCHES: Readonly<Record<string, (stage: Stage) => Promise<Row[]>>> = {
   ring,
   storm,
   idle,
+  figures,
 };
+/** These run only when they are named. */
+const LONG: readonly string[] = ['figures'];
 
 function usage(message: string): never {
   process.stderr.write(
@@ -47,7 +51,8 @@ function chosen(): { names: string[]; json: boolean } {
   })();
   const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name));
   if (unknown !== undefined) usage(`there is no bench ${unknown}`);
-  return { names: positionals.length > 0 ? positionals : Object.keys(BENCHES), json: values.json };
+  const byDefault = Object.keys(BENCHES).filter((name) => !LONG.includes(name));
+  return { names: positionals.length > 0 ? positionals : byDefault, json: values.json };
 }
 
 function warnOfOthers(when: string): void {

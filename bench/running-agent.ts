@@ -1,12 +1,13 @@
 /** `sltagent run` as a user starts it, with the CPU time and the memory that it takes. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../test/helpers/compile.js';
+import { processCpuSeconds } from './process-time.js';
 import type { Stage } from './stage.js';
 
 /** What is still on its way after the last span: a batch is handed over after 20 ms. */
@@ -29,7 +30,7 @@ export interface Load extends Streamed {
   readonly lost: readonly string[];
 }
 
-interface Summary {
+export interface Summary {
   readonly annotated: number;
   readonly dropped: Readonly<Record<string, number>>;
   readonly kernel: Readonly<Record<string, number>>;
@@ -38,6 +39,8 @@ interface Summary {
 export interface AgentSettings {
   /** Lines of the configuration file, beside the filter that leaves out all but the bench's own processes. */
   readonly config: readonly string[];
+  /** Left out: the stage's. */
+  readonly uid?: number;
   readonly args?: readonly string[];
 }
 
@@ -61,12 +64,23 @@ export class RunningAgent {
         process.stderr.write(`sltagent: ${line}\n`);
       }
     });
-    this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
+    // Also when the bench is interrupted or fails: an agent that stays would be in the next figures.
+    const kill = (): boolean => child.kill('SIGKILL');
+    process.once('exit', kill);
+    this.#ended = new Promise((resolve) =>
+      child.once('close', () => {
+        process.off('exit', kill);
+        resolve();
+      }),
+    );
   }
 
-  static async start(stage: Stage, { config: lines, args = [] }: AgentSettings): Promise<RunningAgent> {
+  static async start(
+    stage: Stage,
+    { config: lines, uid = stage.uid, args = [] }: AgentSettings,
+  ): Promise<RunningAgent> {
     const config = join(stage.folder, 'agent.yaml');
-    writeFileSync(config, [...lines, `filter: { users: [${stage.uid}] }`, ''].join('\n'));
+    writeFileSync(config, [...lines, `filter: { users: [${uid}] }`, ''].join('\n'));
     // All of it on the CPU that the workload does not use, so that it is one CPU's worth.
     const cpu = String(cpus().length - 1);
     const child = spawn(
@@ -86,8 +100,7 @@ export class RunningAgent {
     await sleep(SETTLE_MS);
     const cpu = this.cpuSeconds() - this.#cpuBefore;
     const residentKiB = this.residentKiB();
-    this.child.kill('SIGTERM');
-    const { annotated, dropped, kernel } = (await this.#message('stopped')) as unknown as Summary;
+    const { annotated, dropped, kernel } = await this.stop();
     const records = kernel['records_drained'] ?? 0;
     const whole = annotated === streamed.spans && records === kernel['records_produced'];
     // Other reasons, such as a process that the filter left out, are no loss of the stream's.
@@ -101,6 +114,14 @@ export class RunningAgent {
       idleKiB: this.#idleKiB,
       lost,
     };
+  }
+
+  /** Ends it as a user does. What it says of all that it did. */
+  async stop(): Promise<Summary> {
+    this.child.kill('SIGTERM');
+    const summary = (await this.#message('stopped')) as unknown as Summary;
+    await this.#ended;
+    return summary;
   }
 
   async kill(): Promise<void> {
@@ -118,16 +139,9 @@ export class RunningAgent {
     throw new Error(`sltagent run never said "${start}": ${JSON.stringify(this.#messages.at(-1))}`);
   }
 
-  /**
-   * User and kernel time of all its threads, to the nanosecond: the first field of /proc/PID/task/TID/schedstat
-   * (Documentation/scheduler/sched-stats.rst). None of them ends before the agent does.
-   */
+  /** None of its threads ends before it does. */
   cpuSeconds(): number {
-    const tasks = `/proc/${this.child.pid}/task`;
-    return readdirSync(tasks).reduce(
-      (sum, tid) => sum + Number(readFileSync(`${tasks}/${tid}/schedstat`, 'utf8').split(' ')[0]) / 1e9,
-      0,
-    );
+    return processCpuSeconds(Number(this.child.pid));
   }
 
   residentKiB(): number {

@@ -5,7 +5,7 @@
  */
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { compileC, root } from '../test/helpers/compile.js';
 
 /** Nobody else's processes run as this user, so the bench's agent can leave out all others. */
@@ -15,18 +15,23 @@ export interface Stage {
   readonly folder: string;
   readonly workload: string;
   readonly uid: number;
+  /** Another program than the workload, as C source. Its path. */
+  program(source: string): string;
   /** A copy of libslt of this name. */
   libslt(name: string): string;
   remove(): void;
 }
 
-export function buildStage(): Stage {
-  const built = compileC('bench/workload.c', [
+function compiled(source: string): string {
+  return compileC(source, [
     '-O2',
     `-I${join(root, 'preload-libs', 'c')}`,
     `-I${join(root, 'schemas', 'wire')}`,
     '-ldl',
   ]);
+}
+
+export function buildStage(): Stage {
   const folder = mkdtempSync(join(tmpdir(), 'sltagent-bench-'));
   chmodSync(folder, 0o755);
   const copy = (from: string, name: string): string => {
@@ -35,10 +40,12 @@ export function buildStage(): Stage {
     chmodSync(to, 0o755);
     return to;
   };
+  const program = (source: string): string => copy(compiled(source), basename(source, '.c'));
   return {
     folder,
-    workload: copy(built, 'workload'),
+    workload: program('bench/workload.c'),
     uid: BENCH_UID,
+    program,
     libslt: (name) => copy(join(root, 'build', 'libslt.so'), `${name}.so`),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };

@@ -34,6 +34,14 @@ busybox-static|busybox|command busybox|the first program in them
 cpio|cpio|command cpio|packs their initial file system
 xz-utils|xz|command xz|unpacks kernel modules
 '
+# For the bench `figures`: its load generator, and the tools that the agent is held against.
+readonly NEEDS_OF_FIGURES='
+wrk|wrk|command wrk|loads the service of the bench
+strace|strace|command strace|a peer that the bench measures
+linux-perf|perf|command perf|a peer that the bench measures
+bpftrace|bpftrace|command bpftrace|a peer that the bench measures
+libbpf-tools|libbpf-tools|command syscount|peers that the bench measures
+'
 
 # The folder above include/node/node_api.h for the node that runs, or else the system's.
 node_headers_root() {

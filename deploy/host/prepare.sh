@@ -25,7 +25,7 @@ go_wanted=no
 case $PURPOSE in
   setup | demo | lint) ;;
   bench)
-    needs+=$NEEDS_OF_MACHINES
+    needs+=$NEEDS_OF_MACHINES$NEEDS_OF_FIGURES
     environments+=(test)
     ;;
   vm) needs+=$NEEDS_OF_MACHINES ;;

@@ -148,6 +148,11 @@ export class Child {
     clearTimeout(timer);
   }
 
+  /** At once, when nothing can be awaited. */
+  kill(): void {
+    this.process.kill('SIGKILL');
+  }
+
   private hasEnded(): void {
     this.ended = true;
     Child.running.delete(this);

@@ -1,0 +1,114 @@
+/** The figures as rows of the common form, from the data alone. */
+import { ratioRow, type Row } from '../row.js';
+import { median, medianInterval, type Interval } from '../statistics.js';
+import {
+  CALLS,
+  VARIANTS,
+  type Cell,
+  type FigureA,
+  type FigureB,
+  type Figures,
+  type Peers,
+  type ServiceSamples,
+  type Slowdown,
+  type Variant,
+} from './measured.js';
+
+const bench = 'figures';
+
+/** Held against the SDK alone. */
+const BUDGETS = { blocking: { p50: 1.01, p99: 1.05 }, all: { p50: 1.03, p99: 1.1 } } as const;
+
+/** Of the service's CPU. Ticks count it, and what the kernel does beside the process is in it: some 3 % when all is quiet. */
+export const QUIET = 0.08;
+
+/**
+ * Rounds in which the service hardly shared its CPU with the hypervisor's other guests and with strangers here. They
+ * stand beside the figures of all rounds and decide nothing: a choice of rounds must not make a budget met.
+ */
+export function quietRounds({ variants }: Pick<FigureA, 'variants'>): number[] {
+  return roundsOf({ variants }).filter((round) =>
+    VARIANTS.every((variant) => (variants[variant].disturbed[round] ?? 0) <= QUIET),
+  );
+}
+
+export function roundsOf({ variants }: Pick<FigureA, 'variants'>): number[] {
+  return variants.sdk.p50.map((_, round) => round);
+}
+
+export type ServiceFigure = 'throughput' | 'p50' | 'p99' | 'p999' | 'cpu' | 'serviceCpu';
+export const SERVICE_FIGURES: Readonly<Record<ServiceFigure, string>> = {
+  throughput: '1/s',
+  p50: 'ms',
+  p99: 'ms',
+  p999: 'ms',
+  cpu: 'ms',
+  serviceCpu: 'ms',
+};
+
+export function medianOf(a: FigureA, variant: Variant, figure: ServiceFigure): number {
+  return median(a.variants[variant][figure]);
+}
+
+export function rowsOfA(a: FigureA, rounds: readonly number[] = roundsOf(a)): Row[] {
+  const of = (samples: ServiceSamples, figure: ServiceFigure): number[] =>
+    rounds.map((round) => samples[figure][round] ?? NaN);
+  return (Object.keys(SERVICE_FIGURES) as ServiceFigure[]).flatMap((figure) =>
+    (['untraced', 'blocking', 'all'] as const).map((variant) => {
+      const row = { bench, case: `service/${variant}/${figure}`, unit: SERVICE_FIGURES[figure] };
+      const budget =
+        variant !== 'untraced' && (figure === 'p50' || figure === 'p99')
+          ? BUDGETS[variant][figure]
+          : undefined;
+      return ratioRow(
+        budget === undefined ? row : { ...row, budget },
+        of(a.variants[variant], figure),
+        of(a.variants.sdk, figure),
+      );
+    }),
+  );
+}
+
+/** The median of the rounds' ratios. */
+export function ratioToSdk({ ms }: Cell, variant: Variant): number {
+  return median(ms[variant].map((each, round) => each / (ms.sdk[round] ?? NaN)));
+}
+
+export function slowdown({ with: samples, without }: Slowdown): Interval {
+  return medianInterval(samples.map((each, round) => each / (without[round] ?? NaN)));
+}
+
+export function rowsOfB({ cells }: FigureB): Row[] {
+  return cells.flatMap(({ requests, calls, ms }) =>
+    (['untraced', 'blocking', 'all'] as const).map((variant) =>
+      ratioRow({ bench, case: `requests/${requests}x${calls}/${variant}`, unit: 'ms' }, ms[variant], ms.sdk),
+    ),
+  );
+}
+
+export function rowsOfPeers({ peers }: Peers): Row[] {
+  return peers.flatMap(({ name, traced, other }) =>
+    CALLS.flatMap((call) =>
+      (
+        [
+          ['traced', traced],
+          ['other', other],
+        ] as const
+      ).flatMap(([process, slowdowns]) =>
+        slowdowns === undefined
+          ? []
+          : [
+              ratioRow(
+                { bench, case: `peers/${name}/${process}/${call}`, unit: 'ns' },
+                slowdowns[call].with,
+                slowdowns[call].without,
+              ),
+            ],
+      ),
+    ),
+  );
+}
+
+export function rowsOf({ a, b, peers }: Figures): Row[] {
+  return [...rowsOfA(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
+}
