@@ -5,7 +5,7 @@ import { ratioRow, type Row } from './row.js';
 import { ROUNDS } from './rounds.js';
 import type { Stage } from './stage.js';
 
-/** In one round of one variant: some 40 ms. With 10 ms the intervals are half as wide again. */
+/** In one round of one variant: some 40 ms. With 10 ms the intervals were mostly wider. */
 const ROUND_TRIPS = 5_000;
 /** Up to this one a task's own BPF storage can be out of reach at a wake-up. The agent uses none on any kernel, so its way is the same. */
 const OLD_KERNEL = '6.1';
