@@ -53,9 +53,10 @@ describe('addon: attachments', () => {
 
   it('attaches to a classic tracepoint', async () => {
     const child = fileURLToPath(new URL('./tracepoint-child.js', import.meta.url));
-    // tracefs is not mounted everywhere: the child gets a mount of its own, which ends with it.
+    // tracefs is not mounted everywhere: where it is not, the child gets a mount of its own, which ends with it.
     // The sanitizers' libraries are for Node, not for what sh starts before.
-    const script = 'mount -t tracefs none /sys/kernel/tracing && LD_PRELOAD="$PRELOAD" exec "$0" "$1"';
+    const script = `[ -e /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing || exit
+      LD_PRELOAD="$PRELOAD" exec "$0" "$1"`;
     const { LD_PRELOAD: PRELOAD = '', ...env } = { ...process.env };
     const command = ['-m', 'sh', '-c', script, process.execPath, child];
     const run = await promisify(execFile)('unshare', command, { env: { ...env, PRELOAD } });
