@@ -140,3 +140,21 @@ __noinline int absorb_into_parent(__u32 span_slot, __u32 ender_slot)
 		__sync_fetch_and_add(&parent->children_left_out, 1);
 	return 0;
 }
+
+__noinline int leave_out_of_parent(__u32 span_slot)
+{
+	struct slt_span_slot *span = span_at(span_slot), *parent;
+	struct slt_part *part;
+
+	parent = span ? span_at(span->parent) : 0;
+	if (!parent || !span_is_open(parent, span->record.parent_serial))
+		return 0;
+	for (int i = 0; i < SLT_SPAN_PARTS; i++) {
+		part = part_at(span->parts[i]);
+		if (!part || !part->record.calls)
+			continue;
+		__sync_fetch_and_add(&parent->children_left_out, 1);
+		return 0;
+	}
+	return 0;
+}

@@ -76,6 +76,7 @@ static __always_inline void part_start(struct slt_part *part, __u32 thread_slot,
 	part->place = place;
 	part->slowest_at = 0;
 	part->slowest_floor = 0;
+	part->latest_made = 0;
 	__builtin_memset(part->index, 0, sizeof(part->index));
 	part->record.header.type = SLT_RECORD_PART;
 	part->record.header.version = SLT_RECORD_VERSION;

@@ -120,8 +120,8 @@ __noinline int part_send(__u32 slot)
 	record = &part->record;
 	calls = record->calls;
 	slowest = send_calls(&part->slowest, part->slowest.used);
-	if (calls > SLT_CALLS_MAX && !(record->flags & SLT_PART_ABSORBED))
-		latest = send_calls(&part->latest, SLT_CALLS_MAX);
+	if (calls > SLT_CALLS_MAX)
+		latest = send_calls(&part->latest, part->latest_made);
 	if (*(volatile __u64 *)&record->calls != calls)
 		record->flags |= SLT_PART_TORN;
 	used = record->totals_used;

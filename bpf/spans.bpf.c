@@ -292,6 +292,15 @@ __noinline int span_is_slow(__u32 span_slot)
 	return since(record->ended_ns, record->started_ns) >= record->threshold_ns;
 }
 
+/* Sent because the kernel has no threshold for its name, and some rule is higher than it was long. */
+static __always_inline bool may_be_fast(const struct slt_record_span *record)
+{
+	struct slt_control *settings = settings_now();
+
+	return (record->flags & SLT_SPAN_RULE_UNKNOWN) && settings &&
+	       since(record->ended_ns, record->started_ns) < settings->threshold_highest_ns;
+}
+
 /* ---- end ---- */
 
 __noinline int parts_free(__u32 span_slot)
@@ -379,6 +388,8 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 	note_conditions(span);
 	tell_parent(span_slot, ender_slot, now, polled);
 	if (span_is_slow(span_slot)) {
+		if (may_be_fast(&span->record))
+			leave_out_of_parent(span_slot);
 		span_send(span_slot);
 	} else {
 		count(SLT_COUNT_SPANS_FAST, 1);

@@ -163,7 +163,7 @@ static __always_inline void keep_call(const struct slt_thread *thread, __u32 slo
 		return;
 	add_to_totals(part, thread, end);
 	keep_slowest(part, thread, rule, end);
-	fill_call(&part->latest.calls[(part->record.calls - 1) % SLT_CALLS_MAX], thread, end);
+	fill_call(&part->latest.calls[part->latest_made++ % SLT_CALLS_MAX], thread, end);
 }
 
 #endif

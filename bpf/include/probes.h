@@ -36,8 +36,12 @@ extern int span_send(__u32 span_slot);
 /* send.bpf.c: tells user space of a process. 0: it is in the ring; else it is noted as untold. */
 extern int process_tell(__u32 process_index, __u32 type, __u32 whatever_it_sent);
 
-/* absorb.bpf.c: the calls of a fast span go to its parent. */
+/*
+ * absorb.bpf.c: the calls of a fast span go to its parent; or, of one that user space is to judge, and may find fast, they
+ * do not, and the parent says so.
+ */
 extern int absorb_into_parent(__u32 span_slot, __u32 ender_slot);
+extern int leave_out_of_parent(__u32 span_slot);
 
 static __always_inline struct slt_span_slot *span_at(__u32 slot)
 {

@@ -87,11 +87,11 @@ struct slt_part {
 	__u32 lost_before; /* thread's lost switches when it joined last */
 	__u64 slowest_floor; /* its duration, once they are full */
 	__u32 place; /* in its span's parts */
-	__u32 reserved;
+	__u32 latest_made; /* calls that `latest` has ever held: those of fast children are not among them */
 	__u8 index[SLT_TOTALS_INDEX]; /* hash of (number, errno): position + 1 in totals */
 	struct slt_record_part record;
 	struct slt_record_calls slowest;
-	struct slt_record_calls latest; /* calls[record.calls % SLT_CALLS_MAX] is the next to be written */
+	struct slt_record_calls latest; /* calls[latest_made % SLT_CALLS_MAX] is the next to be written */
 };
 
 #define SLT_SPAN_PARTS 16 /* threads of one span that are told apart */

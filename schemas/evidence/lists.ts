@@ -46,7 +46,8 @@ export const gaps = {
   threads_left_out: 'more threads worked for the span than are kept apart, or there was no room for one',
   activity_raced:
     'threads came and went at the same instant: when somebody worked for the span is known roughly',
-  child_calls_left_out: 'system calls of a fast child could not be added to those of the span',
+  child_calls_left_out:
+    'system calls of a fast child could not be added to those of the span, or of one whose threshold the kernel did not know yet',
   records_lost: 'a thread’s record did not arrive',
   switch_missed: 'a context switch of one of its threads was not seen',
   calls_torn: 'another thread ended the span while this one wrote: single calls may be wrong',

@@ -33,6 +33,7 @@ struct slt_control {
 	/* The lowest threshold of any rule: of a process that has none of its own yet. */
 	__u64 threshold_ns;
 	__u64 threshold_before_ns; /* … one generation earlier */
+	__u64 threshold_highest_ns; /* the highest of any rule, of this generation and the one before */
 	/* When the tracepoints of scheduling were attached; 0: they are not. */
 	__u64 attached_ns;
 	/* … and those of system calls. */

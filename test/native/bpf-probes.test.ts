@@ -38,6 +38,7 @@ describe('the programs at the probe sites', () => {
       attachedNs: 1n,
       callsAttachedNs: 1n,
       thresholdBeforeNs: 0n,
+      highestBeforeNs: 0n,
     });
     // Each span is slow. The tracepoints are said to be attached and are not: a thread's state is what a test makes it.
     loaded.object.map('control').set(u32(0), writeControl({ ...block, thresholdNs: 0n }));

@@ -60,6 +60,7 @@ describe('the sweep of the BPF programs', () => {
       attachedNs: 1n,
       callsAttachedNs: 1n,
       thresholdBeforeNs: 0n,
+      highestBeforeNs: 0n,
     });
     loaded.object.map('control').set(u32(0), writeControl({ ...block, thresholdNs: 0n }));
   });

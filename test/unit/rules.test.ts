@@ -82,10 +82,33 @@ describe('the rules that the kernel side gets', () => {
     );
   });
 
+  it('tell which spans are slow by every rule: of this generation and of the one before', () => {
+    const elements = { thread: 360, part: 5200, span: 840, process: 112, user: 48 };
+    const sizes = mapSizes(64 * 2 ** 20, 32_768, 512, elements);
+    const highest = (threshold: string, highestBeforeNs: bigint): bigint =>
+      controlBlock(configured({ threshold, rules: [{ service: 'batch-*', threshold: '5s' }] }), sizes, {
+        generation: 1,
+        attachedNs: 0n,
+        callsAttachedNs: 0n,
+        thresholdBeforeNs: 0n,
+        highestBeforeNs,
+      }).thresholdHighestNs;
+    assert.deepEqual(
+      [highest('10ms', 0n), highest('6s', 0n), highest('10ms', 9000n * MS)],
+      [5000n * MS, 6000n * MS, 9000n * MS],
+    );
+  });
+
   it('leave something for others of the slots, and switch filters on where there are any', () => {
     const elements = { thread: 360, part: 5200, span: 840, process: 112, user: 48 };
     const sizes = mapSizes(64 * 2 ** 20, 32_768, 512, elements);
-    const state = { generation: 7, attachedNs: 5n, callsAttachedNs: 6n, thresholdBeforeNs: 3n };
+    const state = {
+      generation: 7,
+      attachedNs: 5n,
+      callsAttachedNs: 6n,
+      thresholdBeforeNs: 3n,
+      highestBeforeNs: 4n,
+    };
     const block = controlBlock(configured({ limits: { spans_per_second: 100 } }), sizes, state);
     assert.ok(block.spansOpenProcess < block.spansOpenUser && block.spansOpenUser < sizes.spans);
     assert.ok(block.threadsProcess < block.threadsUser && block.threadsUser < sizes.threads);

@@ -498,6 +498,7 @@ export interface Control {
   bytesPerSecondUser: bigint;
   thresholdNs: bigint;
   thresholdBeforeNs: bigint;
+  thresholdHighestNs: bigint;
   attachedNs: bigint;
   callsAttachedNs: bigint;
   detailNs: bigint;
@@ -507,7 +508,7 @@ export interface Control {
   partsProcess: number;
   partsUser: number;
 }
-export const CONTROL_SIZE = 112;
+export const CONTROL_SIZE = 120;
 export function readControl(view: DataView, at: number): Control {
   return {
     generation: view.getUint32(at + 0, true),
@@ -522,14 +523,15 @@ export function readControl(view: DataView, at: number): Control {
     bytesPerSecondUser: view.getBigUint64(at + 40, true),
     thresholdNs: view.getBigUint64(at + 48, true),
     thresholdBeforeNs: view.getBigUint64(at + 56, true),
-    attachedNs: view.getBigUint64(at + 64, true),
-    callsAttachedNs: view.getBigUint64(at + 72, true),
-    detailNs: view.getBigUint64(at + 80, true),
-    processesUser: view.getUint32(at + 88, true),
-    threadsProcess: view.getUint32(at + 92, true),
-    threadsUser: view.getUint32(at + 96, true),
-    partsProcess: view.getUint32(at + 100, true),
-    partsUser: view.getUint32(at + 104, true),
+    thresholdHighestNs: view.getBigUint64(at + 64, true),
+    attachedNs: view.getBigUint64(at + 72, true),
+    callsAttachedNs: view.getBigUint64(at + 80, true),
+    detailNs: view.getBigUint64(at + 88, true),
+    processesUser: view.getUint32(at + 96, true),
+    threadsProcess: view.getUint32(at + 100, true),
+    threadsUser: view.getUint32(at + 104, true),
+    partsProcess: view.getUint32(at + 108, true),
+    partsUser: view.getUint32(at + 112, true),
   };
 }
 export function writeControl(value: Control): Uint8Array {
@@ -546,14 +548,15 @@ export function writeControl(value: Control): Uint8Array {
   view.setBigUint64(40, value.bytesPerSecondUser, true);
   view.setBigUint64(48, value.thresholdNs, true);
   view.setBigUint64(56, value.thresholdBeforeNs, true);
-  view.setBigUint64(64, value.attachedNs, true);
-  view.setBigUint64(72, value.callsAttachedNs, true);
-  view.setBigUint64(80, value.detailNs, true);
-  view.setUint32(88, value.processesUser, true);
-  view.setUint32(92, value.threadsProcess, true);
-  view.setUint32(96, value.threadsUser, true);
-  view.setUint32(100, value.partsProcess, true);
-  view.setUint32(104, value.partsUser, true);
+  view.setBigUint64(64, value.thresholdHighestNs, true);
+  view.setBigUint64(72, value.attachedNs, true);
+  view.setBigUint64(80, value.callsAttachedNs, true);
+  view.setBigUint64(88, value.detailNs, true);
+  view.setUint32(96, value.processesUser, true);
+  view.setUint32(100, value.threadsProcess, true);
+  view.setUint32(104, value.threadsUser, true);
+  view.setUint32(108, value.partsProcess, true);
+  view.setUint32(112, value.partsUser, true);
   return new Uint8Array(view.buffer);
 }
 

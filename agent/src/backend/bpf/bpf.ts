@@ -28,7 +28,7 @@ import { readCounters } from './counters.js';
 import { loadObject, type LoadedObject } from './load.js';
 import { ProbeSites } from './probe-sites.js';
 import { ProcessSlots } from './process-slots.js';
-import { controlBlock, lowestThreshold, SYSCALLS, syscallRules } from './rules.js';
+import { controlBlock, highestThreshold, lowestThreshold, SYSCALLS, syscallRules } from './rules.js';
 import { Tracepoints } from './tracepoints.js';
 
 /** How often dead processes are swept up and new copies of libslt looked for. */
@@ -85,6 +85,7 @@ export class BpfBackend implements Backend {
   #attachedNs = 0n;
   #callsAttachedNs = 0n;
   #thresholdBeforeNs: bigint;
+  #highestBeforeNs: bigint;
   /** Records that JavaScript was too late for, when the processes were swept last. */
   #lostBehind = 0n;
   #running: Running | undefined;
@@ -97,6 +98,7 @@ export class BpfBackend implements Backend {
     this.#native = options.native;
     this.#config = options.config;
     this.#thresholdBeforeNs = lowestThreshold(options.config);
+    this.#highestBeforeNs = highestThreshold(options.config);
   }
 
   async start(listener: BackendListener): Promise<void> {
@@ -153,6 +155,7 @@ export class BpfBackend implements Backend {
     // Throws where it asks for a user or cgroup that is not there: then nothing has changed.
     filterKeys(config.filter, this.#native);
     this.#thresholdBeforeNs = lowestThreshold(this.#config);
+    this.#highestBeforeNs = highestThreshold(this.#config);
     this.#config = config;
     this.#generation++;
     if (running !== undefined) this.#writeRules(running.loaded);
@@ -337,6 +340,7 @@ export class BpfBackend implements Backend {
       attachedNs: this.#attachedNs,
       callsAttachedNs: this.#callsAttachedNs,
       thresholdBeforeNs: this.#thresholdBeforeNs,
+      highestBeforeNs: this.#highestBeforeNs,
     });
     object.map('control').set(Buffer.alloc(4), writeControl(block));
   }

@@ -34,15 +34,28 @@ export function lowestThreshold(config: Config): bigint {
   return [thresholds(config).lowestOf(''), ...services].reduce((a, b) => (a < b ? a : b), config.threshold);
 }
 
+/** The highest: what is longer is slow by every rule. */
+export function highestThreshold(config: Config): bigint {
+  const values = config.rules.flatMap((rule) => rule.threshold ?? []);
+  return values.reduce((a, b) => (a > b ? a : b), config.threshold);
+}
+
 /** The limits of one process and of one user are shares of what there is. */
 export function controlBlock(
   config: Config,
   sizes: MapSizes,
-  state: { generation: number; attachedNs: bigint; callsAttachedNs: bigint; thresholdBeforeNs: bigint },
+  state: {
+    generation: number;
+    attachedNs: bigint;
+    callsAttachedNs: bigint;
+    thresholdBeforeNs: bigint;
+    highestBeforeNs: bigint;
+  },
 ): Control {
   const spans = sharesOf(sizes.spans);
   const threads = sharesOf(sizes.threads);
   const parts = sharesOf(sizes.parts);
+  const highest = highestThreshold(config);
   return {
     generation: state.generation,
     filterUsers: config.filter.users.length > 0 ? 1 : 0,
@@ -60,6 +73,7 @@ export function controlBlock(
     bytesPerSecondUser: BigInt(4 * sizes.ring),
     thresholdNs: lowestThreshold(config),
     thresholdBeforeNs: state.thresholdBeforeNs,
+    thresholdHighestNs: highest > state.highestBeforeNs ? highest : state.highestBeforeNs,
     capture: config.capture === 'all' ? CaptureMode.ALL : CaptureMode.BLOCKING,
     attachedNs: state.attachedNs,
     callsAttachedNs: state.callsAttachedNs,
