@@ -116,6 +116,25 @@ describe('the pipeline', () => {
     assert.deepEqual(users, [undefined, 1001]);
   });
 
+  it('tells the threshold that holds for the span, also where the kernel side knew no other than the lowest', () => {
+    const told: number[] = [];
+    const seen = new Pipeline(
+      {
+        backend,
+        resolver: resolverOfNothing(),
+        exporter: {
+          export: ({ source }) => told.push(source.evidence.thresholdNs),
+          flush: () => Promise.resolve(),
+          shutdown: () => Promise.resolve(),
+          stats: () => new ExportTally().stats(0),
+        },
+      },
+      configured({ threshold: '15ms', rules: [{ service: 'checkout', threshold: '5ms' }] }),
+    );
+    seen.assembler.batch(batchOf([unknownSpan(1)]));
+    assert.deepEqual(told, [15_000_000]);
+  });
+
   it('keeps nothing of a process that has gone', () => {
     backend.alive = false;
     pipeline.assembler.batch(batchOf([unknownSpan(1)]));

@@ -111,10 +111,11 @@ export class Pipeline {
     }
   }
 
-  #span(evidence: SpanEvidence): void {
+  #span(sent: SpanEvidence): void {
     this.counts.add('spans');
     try {
-      if (evidence.ruleUnknown && !this.#isSlow(evidence)) {
+      const evidence = sent.ruleUnknown ? this.#judged(sent) : sent;
+      if (evidence.wallNs < evidence.thresholdNs) {
         this.counts.add('drop.below_rule');
         return;
       }
@@ -145,13 +146,13 @@ export class Pipeline {
     }
   }
 
-  /** The kernel side did not know the name: the rules decide here, and it is told for the next time. */
-  #isSlow(evidence: SpanEvidence): boolean {
+  /** The kernel side did not know the name: the rules say its threshold here, and it is told for the next time. */
+  #judged(evidence: SpanEvidence): SpanEvidence {
     const { process, resource, span, generation } = evidence;
     this.#tellThreshold({ process, resource, name: span.name });
     const rules = generation >= this.#rules.generation ? this.#rules.now : this.#rules.before;
     const { serviceName } = this.parts.resolver.resourceOf(process, resource);
-    return BigInt(evidence.wallNs) >= rules.of(serviceName, span.name);
+    return { ...evidence, thresholdNs: Number(rules.of(serviceName, span.name)) };
   }
 
   #tellThreshold(operation: Operation): void {
