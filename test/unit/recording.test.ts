@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
+  closeSync,
+  constants,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -23,7 +27,7 @@ describe('a recording', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   function record(): void {
-    const recorder = new Recorder(path);
+    const recorder = new Recorder(path, assert.fail);
     recorder.facts({ process: { pid: 7, startNs: 2n ** 63n }, list: [1n, 'a', null] });
     recorder.batch(Uint8Array.of(1, 2, 3));
     recorder.batch(new Uint8Array(0));
@@ -42,6 +46,19 @@ describe('a recording', () => {
       entries.slice(1).map((entry) => (entry.kind === 'batch' ? [...entry.bytes] : entry)),
       [[1, 2, 3], [], Array.from({ length: 100_000 }, () => 9)],
     );
+  });
+
+  it('ends where its file takes no more, once, and the agent goes on', () => {
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDWR);
+    const ended: string[] = [];
+    const recorder = new Recorder(path, (why) => ended.push(why));
+    closeSync(reader);
+    recorder.batch(Uint8Array.of(1));
+    recorder.batch(Uint8Array.of(2));
+    recorder.close();
+    assert.equal(ended.length, 1);
+    assert.match(ended[0] ?? '', /stream takes no more, the recording ends here: EPIPE/);
   });
 
   it('is readable for its owner only', () => {

@@ -19,12 +19,21 @@ export class RecordingError extends Error {
 
 export class Recorder {
   readonly #fd: number;
+  #failed = false;
 
-  /** Throws where the file cannot be made. */
-  constructor(path: string) {
+  /** Throws where the file cannot be made. ended: called once, when it takes no more; what it has is kept. */
+  constructor(
+    private readonly path: string,
+    private readonly ended: (why: string) => void,
+  ) {
     // It holds what the application did: nobody else's business.
     this.#fd = openSync(path, 'w', 0o600);
-    writeSync(this.#fd, MAGIC);
+    try {
+      this.#write(MAGIC);
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
   }
 
   batch(bytes: Uint8Array): void {
@@ -44,11 +53,23 @@ export class Recorder {
   }
 
   #entry(kind: number, bytes: Uint8Array): void {
+    if (this.#failed) return;
     const header = Buffer.alloc(ENTRY_HEADER);
     header.writeUInt32LE(kind, 0);
     header.writeUInt32LE(bytes.byteLength, 4);
-    writeSync(this.#fd, header);
-    writeSync(this.#fd, bytes);
+    try {
+      this.#write(header);
+      this.#write(bytes);
+    } catch (error) {
+      // The agent goes on. The reader takes an entry that was cut off for the end.
+      this.#failed = true;
+      this.ended(`${this.path} takes no more, the recording ends here: ${(error as Error).message}`);
+    }
+  }
+
+  /** write(2) may take a part only, when the disk is nearly full. */
+  #write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#fd, bytes, at);
   }
 }
 

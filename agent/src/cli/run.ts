@@ -69,9 +69,17 @@ export function exporterFor(
   return createExporter(config.export, console, copies, limits);
 }
 
-/** Throws where the file, or descriptor, cannot be opened. */
+/** A file that a flag names. Throws UsageError where it cannot be had. */
+function opened<File>(flag: string, path: string, open: (path: string) => File): File {
+  try {
+    return open(path);
+  } catch (error) {
+    throw new UsageError(`${flag}: ${path} cannot be written: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 function fileExporter(path: string): SpanExporter {
-  const stream = createWriteStream(path, { fd: openSync(path, 'a') });
+  const stream = createWriteStream(path, { fd: opened('--json-to', path, (file) => openSync(file, 'a')) });
   return new ConsoleExporter(stream, { json: true, colour: false });
 }
 
@@ -103,7 +111,10 @@ class Agent {
     });
     this.#limits = new ExportLimits(this.#config.limits);
     this.#exporter = exporterFor(this.#config, args, this.#limits);
-    this.#recorder = args.record === undefined ? undefined : new Recorder(args.record);
+    this.#recorder =
+      args.record === undefined
+        ? undefined
+        : opened('--record', args.record, (path) => new Recorder(path, (why) => this.log.error(why)));
     const surroundings = hostSurroundings(this.#clock);
     this.#pipeline = new Pipeline(
       {
@@ -131,6 +142,13 @@ class Agent {
       },
       warning: (message) => this.log.warn(message),
     };
+    // One that comes before it is ready must not end it, nor be forgotten.
+    let hangUps = 0;
+    let ready = false;
+    process.on('SIGHUP', () => {
+      if (ready) this.#reload();
+      else hangUps++;
+    });
     await this.#backend.start(listener);
     const { notes, sizes } = this.#backend.describe() ?? { notes: [], sizes: undefined };
     for (const note of notes) this.log.info(note);
@@ -143,7 +161,8 @@ class Agent {
       },
       'ready: start services with `sltagent exec -- COMMAND`',
     );
-    process.on('SIGHUP', () => this.#reload());
+    ready = true;
+    if (hangUps > 0) this.#reload();
     await until();
     await this.stop();
   }
