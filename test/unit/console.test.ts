@@ -3,6 +3,7 @@ import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { annotate } from '../../agent/src/annotate/annotate.js';
 import type { AnnotatedSpan } from '../../agent/src/annotate/annotated.js';
+import type { SpanEvidence } from '../../agent/src/spans/evidence.js';
 import { harmless, wantsColour } from '../../agent/src/export/console-style.js';
 import { ConsoleExporter, type ConsoleOptions } from '../../agent/src/export/console.js';
 import { FdKind } from '../../agent/src/wire/layout.js';
@@ -52,6 +53,17 @@ function printed(span: AnnotatedSpan, options: Partial<ConsoleOptions> = {}): st
 }
 
 describe('the console', () => {
+  it('says of a span that its capture is not the configured one', () => {
+    const told = (more: Partial<SpanEvidence>): string => {
+      const span = slowSpan();
+      const { source } = span;
+      return printed({ ...span, source: { ...source, evidence: { ...source.evidence, ...more } } });
+    };
+    assert.doesNotMatch(told({}), /capture/);
+    assert.match(told({ escalated: true }), /^ {2}capture all for a while, since the service was slow/m);
+    assert.match(told({ capture: 'mixed' }), /^ {2}capture changed while the span was open/m);
+  });
+
   it('shows the span, its cause, where its time went, its totals and its longest calls', () => {
     assert.equal(
       printed(slowSpan()),

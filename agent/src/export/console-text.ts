@@ -7,7 +7,7 @@ import type { AnnotatedCall, AnnotatedSpan } from '../annotate/annotated.js';
 import { unprovedLock } from '../annotate/cause.js';
 import { splitTotals } from '../annotate/attributes.js';
 import { count, duration, milliseconds, tenths } from '../annotate/quantity.js';
-import type { Amount, WaitTotal } from '../spans/evidence.js';
+import type { Amount, SpanEvidence, WaitTotal } from '../spans/evidence.js';
 import { syscallTable } from '../wire/syscall-table.js';
 import { harmless, type Style } from './console-style.js';
 
@@ -152,6 +152,13 @@ function callLines(span: AnnotatedSpan): string[] {
   );
 }
 
+/** Where it is not the configured one. */
+function captureWords({ capture, escalated }: SpanEvidence): string | undefined {
+  if (capture === 'mixed')
+    return 'changed while the span was open: some of it is told as calls, some as waits';
+  return escalated ? 'all for a while, since the service was slow again and again' : undefined;
+}
+
 /** The lines of one span, an empty one after it. */
 export function textOf(span: AnnotatedSpan, style: Style): string {
   const { source, cause, account } = span;
@@ -164,6 +171,7 @@ export function textOf(span: AnnotatedSpan, style: Style): string {
     style.faint(`trace ${identity.traceId}   span ${identity.spanId}`),
   ].join('   ');
   const line = (label: string, text: string): string => `  ${style.faint(label.padEnd(6))} ${text}`;
+  const capture = captureWords(evidence);
   const verdict = `${style.alarming(cause.type.replaceAll('_', ' '))}: ${harmless(cause.text)}`;
   return [
     head,
@@ -171,6 +179,7 @@ export function textOf(span: AnnotatedSpan, style: Style): string {
     line('time', timeLine(span)),
     ...(evidence.callCount > 0 ? [line('calls', totalsLine(evidence.totals, evidence.otherCalls))] : []),
     ...(evidence.waitCount > 0 ? [line('waits', totalsLine(evidence.waits, evidence.otherWaits))] : []),
+    ...(capture === undefined ? [] : [line('capture', capture)]),
     ...(missing.length > 0 ? [line('gaps', missing.map((gap) => gaps[gap]).join(' · '))] : []),
     ...callLines(span),
     '',
