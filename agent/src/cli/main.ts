@@ -1,6 +1,7 @@
 /** The command line: which commands there are, and how one that fails ends. */
 import { writeSync } from 'node:fs';
 import yargs, { type Argv, type CommandModule } from 'yargs';
+import { NOT_BUILT } from '../../../schemas/config/not-built.js';
 import { describeFailure, UsageError } from './failure.js';
 import { installation } from './installation.js';
 
@@ -20,6 +21,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   replay: async () => register((await import('./replay.js')).replayCommand),
   config: async () => register((await import('./config.js')).configCommand),
 };
+
+/** Of interface.md, which are to be refused with that word. */
+const COMMANDS_TO_COME: readonly string[] = ['inflight'];
 
 /** The command that is named, or all where none is, to say which there are. */
 async function commands(word: string | undefined): Promise<Register[]> {
@@ -50,6 +54,8 @@ async function main(words: readonly string[]): Promise<void> {
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? new UsageError(message ?? 'the command line is not understood');
     });
+  if (words[0] !== undefined && COMMANDS_TO_COME.includes(words[0]))
+    throw new UsageError(`${words[0]}: ${NOT_BUILT}`);
   const registers = await commands(words[0]);
   await registers.reduce((registered, add) => add(registered), frame).parseAsync();
 }
