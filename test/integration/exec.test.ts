@@ -242,4 +242,20 @@ describe('sltagent exec', () => {
     assert.equal(ended.status, 1);
     assert.match(ended.stderr, /has to be started as `sltagent exec`/);
   });
+
+  it('with an agent of its own hands on limits, descriptors and variables all the same', () => {
+    const program = 'ulimit -Sn; echo "$NODE_OPTIONS"; cat <&7; ls /proc/self/fd';
+    const caller = 'ulimit -Sn 512; exec 7<"$0" "$@"';
+    const given = join(root, '.npmrc');
+    const outputs = [[], [LAUNCHER, 'exec', '--run', '--']].map((words) => {
+      const ended = run(['sh', '-c', caller, given, ...words, 'sh', '-c', program], {
+        ...process.env,
+        NODE_OPTIONS: '--no-warnings',
+      });
+      assert.equal(ended.status, 0, ended.stderr);
+      return ended.stdout;
+    });
+    assert.match(outputs[0] ?? '', /^512\n--no-warnings\n/);
+    assert.equal(outputs[1], outputs[0]);
+  });
 });

@@ -38,7 +38,7 @@ export const execCommand: CommandModule<object, ExecArguments> = {
       throw new UsageError('exec needs a program after --, for example: sltagent exec -- python3 app.py');
     }
     if (run) {
-      await (await import('./exec-run.js')).execWithAgent(words, service);
+      await (await import('./exec-run.js')).execWithAgent(words, service, caller);
     }
     become(command, rest, withVariables(caller, service));
   },

@@ -1,5 +1,5 @@
 /** What /proc tells of a process. A process that has gone is undefined, never an error; one that may not be read is an error. */
-import { readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readlinkSync } from 'node:fs';
 import { containerOf, type Container } from './containers.js';
 
 /** USER_HZ: what /proc counts in on every architecture that Node runs on. */
@@ -49,9 +49,29 @@ export interface OtelEnvironment {
   readonly OTEL_RESOURCE_ATTRIBUTES?: string;
 }
 
+/** All of a file of /proc, whose size is not told beforehand, in memory of its own: none of it lies anywhere else. */
+function readPrivately(path: string): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    let bytes = Buffer.allocUnsafeSlow(128 * 1024);
+    for (let length = 0; ;) {
+      const read = readSync(fd, bytes, length, bytes.length - length, null);
+      if (read === 0) return bytes.subarray(0, length);
+      length += read;
+      if (length < bytes.length) continue;
+      const larger = Buffer.allocUnsafeSlow(2 * bytes.length);
+      bytes.copy(larger);
+      bytes.fill(0);
+      bytes = larger;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Of a process's environment these two are read, and nothing else is kept: the rest may hold secrets. */
 export function otelEnvironment(pid: number): OtelEnvironment | undefined {
-  const bytes = unlessGone(() => readFileSync(`/proc/${pid}/environ`));
+  const bytes = unlessGone(() => readPrivately(`/proc/${pid}/environ`));
   if (bytes === undefined) return undefined;
   const kept: Record<string, string> = {};
   for (const name of ['OTEL_SERVICE_NAME', 'OTEL_RESOURCE_ATTRIBUTES']) {

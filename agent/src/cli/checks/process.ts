@@ -9,6 +9,7 @@ import {
   type MappedFile,
 } from '../../host/processes.js';
 import { findRuntime, isLibslt } from '../../host/libraries.js';
+import { native } from '../../native.js';
 import { installation } from '../installation.js';
 import { MachineError, UsageError } from '../failure.js';
 import type { Finding } from './finding.js';
@@ -22,6 +23,8 @@ export function checkProcess(pid: number): Finding[] {
     throw new UsageError(`there is no process ${pid}`);
   }
   try {
+    // As `run`: what it reads of another process must not be read out of its own memory.
+    native().setNotDumpable();
     const files = mappedFiles(pid);
     return [takesPart(pid, files), ...sameLibrary(pid, files), service(pid)];
   } catch (error) {
