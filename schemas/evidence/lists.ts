@@ -27,7 +27,7 @@ export const causeTypes = {
   syscalls: {
     words: 'in system calls',
     meaning:
-      'no class holds more than half of the wall time, and at least 100 recorded system calls, of less than 100 µs on average, hold at least a quarter of it together',
+      'no class holds more than half of the wall time, and at least 100 recorded system calls, of less than 100 µs on average, hold at least a quarter of it together and none of them as much by itself',
   },
   loop_busy: {
     words: 'awaiting its turn while the event loop was busy with others',

@@ -35,8 +35,16 @@ function numberOf(name: string): number {
 }
 
 export function callTotal(name: string, values: Partial<CallTotal> = {}): CallTotal {
-  const timeNs = values.timeNs ?? 0;
-  return { number: numberOf(name), count: 1, timeNs, maxNs: timeNs, blockedNs: 0, errors: [], ...values };
+  const { count = 1, timeNs = 0 } = values;
+  return {
+    number: numberOf(name),
+    count,
+    timeNs,
+    maxNs: timeNs / count,
+    blockedNs: 0,
+    errors: [],
+    ...values,
+  };
 }
 
 /** atMs: after the start of the span. What is described by `fdKind` counts as looked at. */

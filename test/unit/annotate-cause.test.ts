@@ -143,6 +143,14 @@ describe('the cause of a slow span', () => {
     const half = { ...manyCalls, own: { 'blocked.sleep': 51 * MS, 'on_cpu.kernel': 49 * MS } };
     assert.equal(causeOf(half).type, 'sleep');
     assert.equal(causeOf({ ...manyCalls, callCount: 99 }).type, 'sleep');
+    const oneLong = {
+      own: { 'blocked.lock': 49 * MS, 'on_cpu.user': 25 * MS, 'on_cpu.kernel': 20 * MS },
+      totals: [
+        callTotal('futex', { timeNs: 49 * MS, maxNs: 49 * MS, blockedNs: 49 * MS }),
+        callTotal('read', { count: 1000, timeNs: 20 * MS, maxNs: 50_000 }),
+      ],
+    };
+    assert.equal(causeOf(oneLong).type, 'lock');
     const long = { ...manyCalls, totals: [callTotal('read', { count: 120, timeNs: 70 * MS })] };
     assert.equal(causeOf(long).type, 'sleep');
     const little = { ...manyCalls, totals: [callTotal('read', { count: 5000, timeNs: 6 * MS })] };

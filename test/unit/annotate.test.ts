@@ -85,7 +85,7 @@ describe('the annotation of a span', () => {
       'slt.syscall_total.fsync.blocked_us': 70_000,
       'slt.syscall_total.recvfrom.count': 4,
       'slt.syscall_total.recvfrom.time_us': 2,
-      'slt.syscall_total.recvfrom.max_us': 2,
+      'slt.syscall_total.recvfrom.max_us': 1,
       'slt.syscall_total.recvfrom.errors': ['EAGAIN=3'],
       'slt.syscall_rest.count': 2,
       'slt.syscall_rest.time_us': 3,

@@ -91,6 +91,8 @@ function manyCalls(
   const inCalls = totals.reduce((time, { timeNs }) => time + timeNs, otherCalls.timeNs);
   if (callCount < MANY_CALLS || inCalls >= callCount * SHORT_CALL_NS) return undefined;
   if ([...times.values()].some((time) => time > account.wallNs / 2)) return undefined;
+  // One that long is a cause of its own, however many short ones are beside it.
+  if (totals.some(({ maxNs }) => maxNs >= account.wallNs * CALLS_SHARE)) return undefined;
   const classes = [...account.total.keys()].filter((name) => !OUTSIDE_CALLS.has(name));
   const timeNs = Math.min(inCalls, timeIn(account.total, classes));
   return timeNs < account.wallNs * CALLS_SHARE ? undefined : { type: 'syscalls', classes, timeNs };
