@@ -26,16 +26,19 @@ const OF_THREADS = placesOf(Object.keys(threadClasses));
 /** Where a class lies in the accounts of evidence, by its name. */
 export const classPlaces: ReadonlyMap<string, number> = new Map(ALL.map(([place, name]) => [name, place]));
 
-function sum(values: Iterable<number>): number {
+function sum(values: readonly number[]): number {
   let total = 0;
   for (const value of values) total += value;
   return total;
 }
 
-function named(times: readonly number[], places = ALL): ReadonlyMap<string, number> {
-  return new Map(
-    places.map(([place, name]) => [name, times[place] ?? 0] as const).filter(([, time]) => time > 0),
-  );
+function named(times: readonly number[], places = ALL): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const [place, name] of places) {
+    const time = times[place] ?? 0;
+    if (time > 0) found.set(name, time);
+  }
+  return found;
 }
 
 /** Scales what overlaps so that it fills what `fixed` leaves of the wall time. */
@@ -55,14 +58,15 @@ export function accountOf(evidence: SpanEvidence): Account {
   const { wallNs, accountNs: own, childAccountNs: children } = evidence;
   const measured = ALL.map(([place]) => (own[place] ?? 0) + (children[place] ?? 0));
   const awaiting = ALL.map(([place]) => (place < Class.THREAD_CLASSES ? 0 : (own[place] ?? 0)));
-  const overlaps = sum(measured) > wallNs;
+  const measuredSum = sum(measured);
+  const overlaps = measuredSum > wallNs;
   const total = overlaps ? fitted(measured, awaiting, wallNs) : measured;
   return {
     wallNs,
     self: named(sum(own) > wallNs ? fitted(own, awaiting, wallNs) : own),
     total: named(total),
     threads: overlaps ? named(measured, OF_THREADS) : undefined,
-    unaccountedNs: overlaps ? 0 : wallNs - sum(measured),
+    unaccountedNs: overlaps ? 0 : wallNs - measuredSum,
   };
 }
 
@@ -79,20 +83,36 @@ function microseconds(ns: number): number {
   return Math.round(ns / 1000);
 }
 
-function withoutZeros(times: Iterable<readonly [string, number]>): ReadonlyMap<string, number> {
-  return new Map([...times].filter(([, time]) => time > 0));
+interface Share {
+  readonly name: string;
+  us: number;
+  readonly rest: number;
 }
 
 /** Largest remainder: whole microseconds that add up to `sumUs`, each less than 1 off. */
-function apportioned(times: ReadonlyMap<string, number>, sumUs: number): ReadonlyMap<string, number> {
-  const shares = [...times].map(([name, ns]) => ({ name, us: Math.floor(ns / 1000), rest: (ns / 1000) % 1 }));
-  let left = sumUs - sum(shares.map(({ us }) => us));
-  const up = new Set<string>();
-  for (const { name } of [...shares].sort((a, b) => b.rest - a.rest)) {
+function apportion(shares: readonly Share[], sumUs: number): void {
+  let floored = 0;
+  for (const { us } of shares) floored += us;
+  let left = sumUs - floored;
+  if (left <= 0) return;
+  for (const share of [...shares].sort((a, b) => b.rest - a.rest)) {
     if (left-- <= 0) break;
-    up.add(name);
+    share.us++;
   }
-  return new Map(shares.map(({ name, us }) => [name, up.has(name) ? us + 1 : us]));
+}
+
+/** Of the wall time, to the microsecond: the classes and what is unaccounted. */
+function roundedTotal({ total, unaccountedNs }: Account, wallUs: number): Map<string, number> {
+  const shares: Share[] = [];
+  const add = (ns: number, name: string): void => {
+    shares.push({ name, us: Math.floor(ns / 1000), rest: (ns / 1000) % 1 });
+  };
+  total.forEach(add);
+  add(unaccountedNs, unaccounted.name);
+  apportion(shares, wallUs);
+  const found = new Map<string, number>();
+  for (const { name, us } of shares) if (us > 0) found.set(name, us);
+  return found;
 }
 
 /**
@@ -101,20 +121,21 @@ function apportioned(times: ReadonlyMap<string, number>, sumUs: number): Readonl
  */
 export function rounded(account: Account): RoundedAccount {
   const wallUs = microseconds(account.wallNs);
-  const total = apportioned(new Map([...account.total, [unaccounted.name, account.unaccountedNs]]), wallUs);
-  const self = [...account.self].map(([name, ns]): [string, number] => {
+  const total = roundedTotal(account, wallUs);
+  const self = new Map<string, number>();
+  for (const [name, ns] of account.self) {
     const totalNs = account.total.get(name) ?? 0;
     const totalUs = total.get(name) ?? 0;
-    if (ns === totalNs) return [name, totalUs];
-    return [name, ns < totalNs ? Math.min(microseconds(ns), totalUs) : microseconds(ns)];
-  });
-  const threads = [...(account.threads ?? [])]
-    .map(([name, ns]): [string, number] => [name, microseconds(ns)])
-    .filter(([name, us]) => us !== (total.get(name) ?? 0));
-  return {
-    wallUs,
-    self: withoutZeros([...self, [unaccounted.name, total.get(unaccounted.name) ?? 0]]),
-    total: withoutZeros(total),
-    threads: withoutZeros(threads),
-  };
+    const us = ns === totalNs ? totalUs : microseconds(ns);
+    const fittingUs = ns < totalNs ? Math.min(us, totalUs) : us;
+    if (fittingUs > 0) self.set(name, fittingUs);
+  }
+  const unaccountedUs = total.get(unaccounted.name);
+  if (unaccountedUs !== undefined) self.set(unaccounted.name, unaccountedUs);
+  const threads = new Map<string, number>();
+  for (const [name, ns] of account.threads ?? []) {
+    const us = microseconds(ns);
+    if (us > 0 && us !== (total.get(name) ?? 0)) threads.set(name, us);
+  }
+  return { wallUs, self, total, threads };
 }

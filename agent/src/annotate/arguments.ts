@@ -97,8 +97,10 @@ export function isWait({ flags: set }: KeptCall): boolean {
 /** The call's result; undefined: it failed, it is an address, or it is not known. */
 export function plainResult(call: KeptCall): number | undefined {
   if (isWait(call)) return undefined;
-  if (returnsAddress.has(call.number) || call.result < 0n) return undefined;
-  return call.result <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(call.result) : undefined;
+  if (returnsAddress.has(call.number)) return undefined;
+  // An s64 as a number is negative when it is, and no safe integer when it is larger than one: without a bigint to compare with.
+  const result = Number(call.result);
+  return result >= 0 && Number.isSafeInteger(result) ? result : undefined;
 }
 
 /** The address of the futex that the call works on. */
@@ -106,8 +108,18 @@ export function futexWord(call: KeptCall): string | undefined {
   return futexCalls.has(call.number) ? `0x${(call.args[0] ?? 0n).toString(16)}` : undefined;
 }
 
+/** Of most numbers no argument means anything by itself. */
+const NO_MEANING: CallArguments = {
+  operation: undefined,
+  flags: undefined,
+  askedBytes: undefined,
+  doneBytes: undefined,
+  timeoutUs: undefined,
+};
+
 export function decodeArguments(call: KeptCall): CallArguments {
-  const shape = shapes.get(call.number) ?? {};
+  const shape = shapes.get(call.number);
+  if (shape === undefined) return NO_MEANING;
   const timeoutMs = shape.timeoutMs === undefined ? -1 : int32(call, shape.timeoutMs);
   return {
     operation: shape.operation && shape.operation[1](int32(call, shape.operation[0])),

@@ -26,9 +26,10 @@ export class AttributeList {
     value: ValueOf<D> | undefined,
     placeholder?: string,
   ): this {
-    const held = value === undefined ? undefined : bounded(value);
-    const name = placeholder === undefined ? declaration.name : filled(declaration.name, placeholder);
-    if (held !== undefined) this.#values[name] = held;
+    if (value === undefined) return this;
+    const held = bounded(value);
+    if (held === undefined) return this;
+    this.#values[placeholder === undefined ? declaration.name : filled(declaration.name, placeholder)] = held;
     return this;
   }
 

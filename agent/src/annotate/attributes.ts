@@ -71,7 +71,9 @@ function describeTimes(list: AttributeList, { self, total, threads }: RoundedAcc
 }
 
 function busy({ accountNs }: ThreadShare): number {
-  return accountNs.reduce((sum, ns) => sum + ns, 0);
+  let sum = 0;
+  for (const ns of accountNs) sum += ns;
+  return sum;
 }
 
 function describeThreads(list: AttributeList, { evidence, threadNames }: ResolvedSpan): void {
@@ -103,6 +105,7 @@ export function splitTotals<T extends Amount>(
   others: Amount,
   most: number,
 ): { told: readonly T[]; rest: Amount } {
+  if (totals.length <= 1 && most > 0) return { told: totals, rest: others };
   const byTime = [...totals].sort((a, b) => b.timeNs - a.timeNs);
   const rest = { count: others.count, timeNs: others.timeNs };
   for (const { count, timeNs } of byTime.slice(most)) {

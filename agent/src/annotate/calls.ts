@@ -30,8 +30,19 @@ function within({ startUnixNs, endUnixNs }: Interval, time: bigint): bigint {
   return time > endUnixNs ? endUnixNs : time;
 }
 
+function inOrder(calls: readonly KeptCall[]): boolean {
+  let before: KeptCall | undefined;
+  for (const call of calls) {
+    if (before !== undefined && call.startNs < before.startNs) return false;
+    before = call;
+  }
+  return true;
+}
+
 /** Places in `calls` of the slowest and the latest, by start. The back end keeps more where several threads worked. */
 function chosen(calls: readonly KeptCall[], { slowest, latest }: CallSettings): number[] {
+  // Mostly there are no more than may leave, and evidence has them by start: all of them, as they are.
+  if (calls.length <= Math.max(slowest, latest) && inOrder(calls)) return [...calls.keys()];
   const places = calls.map((call, place) => ({ call, place }));
   const byDuration = [...places].sort((a, b) => b.call.durationNs - a.call.durationNs);
   const byStart = [...places].sort((a, b) => Number(a.call.startNs - b.call.startNs));
@@ -108,16 +119,18 @@ export function annotateCalls(
   settings: CallSettings,
 ): AnnotatedCall[] {
   const offset = startedUnixNs - evidence.startedNs;
-  return chosen(evidence.calls, settings).flatMap((place) => {
+  const annotated: AnnotatedCall[] = [];
+  for (const place of chosen(evidence.calls, settings)) {
     const call = evidence.calls[place];
-    if (call === undefined) return [];
+    if (call === undefined) continue;
     const start = call.startNs + offset;
-    return {
+    annotated.push({
       name: syscallTable.nameOf(call.number),
       wait: isWait(call),
       startUnixNs: within(parent, start),
       endUnixNs: within(parent, start + BigInt(Math.round(call.durationNs))),
       attributes: attributesOf(call, settings.arguments, threadNames.get(call.tid), calls[place]?.filePath),
-    };
-  });
+    });
+  }
+  return annotated;
 }

@@ -8,8 +8,12 @@ import type { Account, Cause, CauseType } from './annotated.js';
 import { culpritOf, frequentCall, type Culprit } from './culprit.js';
 import { count, milliseconds } from './quantity.js';
 
-/** The classes whose time makes up a cause. In order of precedence where two are equal. */
-const GROUPS: readonly (readonly [CauseType, readonly { readonly name: string }[]])[] = [
+interface Classes {
+  readonly type: CauseType;
+  readonly classes: readonly string[];
+}
+
+const ofCauses: readonly (readonly [CauseType, readonly { readonly name: string }[]])[] = [
   ['lock', [threadClasses.BLOCKED_LOCK]],
   ['runtime', [threadClasses.BLOCKED_RUNTIME]],
   ['disk', [threadClasses.BLOCKED_DISK]],
@@ -32,6 +36,13 @@ const GROUPS: readonly (readonly [CauseType, readonly { readonly name: string }[
   ['unaccounted', [unaccounted]],
 ];
 
+/** The classes whose time makes up a cause. In order of precedence where two are equal. */
+const GROUPS: readonly Classes[] = ofCauses.map(([type, members]) => ({
+  type,
+  classes: members.map(({ name }) => name),
+}));
+const UNACCOUNTED: Classes = { type: 'unaccounted', classes: [unaccounted.name] };
+
 /** What no system call can hold. */
 const OUTSIDE_CALLS: ReadonlySet<string> = new Set(
   [threadClasses.ON_CPU_USER, threadClasses.BLOCKED_PAGE_FAULT, ...Object.values(awaitingClasses)].map(
@@ -44,25 +55,32 @@ const MANY_CALLS = 100;
 const SHORT_CALL_NS = 100_000;
 const CALLS_SHARE = 0.25;
 
-interface Group {
-  readonly type: CauseType;
-  readonly classes: readonly string[];
+interface Group extends Classes {
   readonly timeNs: number;
 }
 
 function timeIn(times: ReadonlyMap<string, number>, classes: readonly string[]): number {
-  return classes.reduce((time, name) => time + (times.get(name) ?? 0), 0);
+  let time = 0;
+  for (const name of classes) time += times.get(name) ?? 0;
+  return time;
 }
-
-const EVERY_CLASS: readonly string[] = [...classPlaces.keys()];
 
 /** Before anything is scaled. */
 function measuredIn(times: readonly number[], classes: readonly string[]): number {
-  return classes.reduce((time, name) => time + (times[classPlaces.get(name) ?? -1] ?? 0), 0);
+  let time = 0;
+  for (const name of classes) time += times[classPlaces.get(name) ?? -1] ?? 0;
+  return time;
+}
+
+/** Of all classes. */
+function measured(times: readonly number[]): number {
+  let time = 0;
+  for (const place of classPlaces.values()) time += times[place] ?? 0;
+  return time;
 }
 
 function withUnaccounted({ total, unaccountedNs }: Account): ReadonlyMap<string, number> {
-  return new Map([...total, [unaccounted.name, unaccountedNs]]);
+  return new Map(total).set(unaccounted.name, unaccountedNs);
 }
 
 /** A futex wait in Python is mostly for the GIL: nothing less than the runtime's own words tells one from the other. */
@@ -71,15 +89,16 @@ export function unprovedLock({ runtime, evidence }: ResolvedSpan): boolean {
 }
 
 function largestGroup(resolved: ResolvedSpan, times: ReadonlyMap<string, number>): Group {
-  const groups = GROUPS.map(([type, members]): Group => {
-    const classes = members.map(({ name }) => name);
-    return { type, classes, timeNs: timeIn(times, classes) };
-  });
-  const nothing: Group = { type: 'unaccounted', classes: [unaccounted.name], timeNs: 0 };
-  const largest = groups.reduce((best, group) => (group.timeNs > best.timeNs ? group : best), nothing);
-  return largest.type === 'lock' && unprovedLock(resolved)
-    ? { ...largest, type: 'lock_or_runtime' }
-    : largest;
+  let largest = UNACCOUNTED;
+  let timeNs = 0;
+  for (const group of GROUPS) {
+    const groupNs = timeIn(times, group.classes);
+    if (groupNs <= timeNs) continue;
+    largest = group;
+    timeNs = groupNs;
+  }
+  const { type, classes } = largest;
+  return { type: type === 'lock' && unprovedLock(resolved) ? 'lock_or_runtime' : type, classes, timeNs };
 }
 
 /** The recorded calls as the cause, where they are many and short and nothing else stands out. */
@@ -88,8 +107,9 @@ function manyCalls(
   account: Account,
   times: ReadonlyMap<string, number>,
 ): Group | undefined {
+  if (callCount < MANY_CALLS) return undefined;
   const inCalls = totals.reduce((time, { timeNs }) => time + timeNs, otherCalls.timeNs);
-  if (callCount < MANY_CALLS || inCalls >= callCount * SHORT_CALL_NS) return undefined;
+  if (inCalls >= callCount * SHORT_CALL_NS) return undefined;
   if ([...times.values()].some((time) => time > account.wallNs / 2)) return undefined;
   // One that long is a cause of its own, however many short ones are beside it.
   if (totals.some(({ maxNs }) => maxNs >= account.wallNs * CALLS_SHARE)) return undefined;
@@ -144,14 +164,14 @@ function reservations(group: Group, evidence: SpanEvidence): string {
     words.push('most of it in child spans');
   }
   // One percent: two clocks read one after the other are no overlap worth a word.
-  if (measuredIn(own, EVERY_CLASS) + measuredIn(inChildren, EVERY_CLASS) > wallNs * 1.01) {
+  if (measured(own) + measured(inChildren) > wallNs * 1.01) {
     words.push('several threads or children at once, scaled to the wall time');
   }
   if (evidence.shared) words.push('as its starting thread spent it, for whichever span');
   if (evidence.state === 'process_died') words.push('until its process ended');
   if (evidence.state === 'abandoned') words.push('until it was given up, still open');
   if (evidence.gaps.length > 0) words.push(`incomplete: ${evidence.gaps.join(', ').replaceAll('_', ' ')}`);
-  return words.map((text) => `; ${text}`).join('');
+  return words.length === 0 ? '' : words.map((text) => `; ${text}`).join('');
 }
 
 /** Why the span was slow. Pure. */

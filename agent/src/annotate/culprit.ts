@@ -61,6 +61,8 @@ export function culpritOf(
 ): Culprit | undefined {
   let best: { culprit: Culprit; sleptNs: number } | undefined;
   for (const total of sleepsOf(totals, waits)) {
+    // Its kept calls slept for a part of this; most calls of most spans did not sleep, and need no look at each.
+    if (total.blockedNs === 0) continue;
     const kept = calls.filter(({ number }) => number === total.number);
     const inClasses = kept.filter((call) => classesOfSleep(call).some((name) => classes.includes(name)));
     const sleptNs = sleptIn(total, kept, inClasses);

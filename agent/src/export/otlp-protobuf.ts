@@ -73,8 +73,15 @@ function writeAttributes(field: number, attributes: Attributes): void {
   }
 }
 
-function nanoseconds([seconds, ns]: HrTime): bigint {
-  return BigInt(seconds) * 1_000_000_000n + BigInt(ns);
+const WORD = 2 ** 32;
+const HALF_WORD = 2 ** 16;
+
+/** Nanoseconds as a fixed64. The seconds are taken in two halves, each of whose products a number holds exactly. */
+function writeTime(field: number, [seconds, ns]: HrTime): void {
+  const upper = Math.floor(seconds / HALF_WORD) * 1e9;
+  const lower = (seconds % HALF_WORD) * 1e9 + ns;
+  const low = (upper % HALF_WORD) * HALF_WORD + lower;
+  writer.fixed64(field, Math.floor(upper / HALF_WORD) + Math.floor(low / WORD), low % WORD);
 }
 
 function writeSpan(span: ReadableSpan): void {
@@ -87,8 +94,8 @@ function writeSpan(span: ReadableSpan): void {
   writer.string(SPAN.name, span.name);
   // One more than the API's number: OTLP's 0 is "unspecified".
   writer.integer(SPAN.kind, span.kind + 1);
-  writer.fixed64(SPAN.start, nanoseconds(span.startTime));
-  writer.fixed64(SPAN.end, nanoseconds(span.endTime));
+  writeTime(SPAN.start, span.startTime);
+  writeTime(SPAN.end, span.endTime);
   writeAttributes(SPAN.attributes, span.attributes);
   writer.integer(SPAN.droppedAttributes, 0);
   writer.integer(SPAN.droppedEvents, 0);

@@ -4,6 +4,19 @@ const FIRST_BYTES = 64 * 1024;
 /** A varint of a 64-bit number. */
 const MOST_VARINT = 10;
 
+/** Up to here bytes are copied one by one: a call of the buffer's own methods costs more than that. */
+const SHORT = 127;
+
+/** The value of a hexadecimal digit, by its character code. */
+const DIGIT_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? 0 : value;
+});
+
+function digitAt(digits: string, place: number): number {
+  return DIGIT_VALUES[digits.charCodeAt(place)] ?? 0;
+}
+
 function varintSize(value: number): number {
   let size = 1;
   for (; value >= 128; value /= 128) size++;
@@ -39,19 +52,22 @@ export class ProtobufWriter {
     this.#at = this.#buffer.writeDoubleLE(value, this.#at);
   }
 
-  fixed64(field: number, value: bigint): void {
+  /** high · 2³² + low, two words of 32 bits: no bigint is made to be taken apart again. */
+  fixed64(field: number, high: number, low: number): void {
     this.#room(MOST_VARINT + 8);
     this.#varint((field << 3) | 1);
-    this.#at = this.#buffer.writeBigUInt64LE(value, this.#at);
+    this.#word(low);
+    this.#word(high);
   }
 
   fixed32(field: number, value: number): void {
     this.#room(MOST_VARINT + 4);
     this.#varint((field << 3) | 5);
-    this.#at = this.#buffer.writeUInt32LE(value, this.#at);
+    this.#word(value);
   }
 
   string(field: number, text: string): void {
+    if (text.length <= SHORT && this.#shortAscii(field, text)) return;
     const bytes = Buffer.byteLength(text);
     this.#length(field, bytes);
     this.#at += this.#buffer.write(text, this.#at);
@@ -60,13 +76,17 @@ export class ProtobufWriter {
   /** Bytes given as hexadecimal digits. */
   hex(field: number, digits: string): void {
     this.#length(field, digits.length / 2);
-    this.#at += this.#buffer.write(digits, this.#at, 'hex');
+    const buffer = this.#buffer;
+    for (let place = 0; place < digits.length; place += 2)
+      buffer[this.#at++] = (digitAt(digits, place) << 4) | digitAt(digits, place + 1);
   }
 
   /** Bytes that were written before, tags and all. */
   raw(bytes: Uint8Array): void {
     this.#room(bytes.length);
-    this.#buffer.set(bytes, this.#at);
+    if (bytes.length > SHORT) this.#buffer.set(bytes, this.#at);
+    // By index: the iterator of a typed array is slower.
+    else for (let i = 0; i < bytes.length; i++) this.#buffer[this.#at + i] = bytes[i] ?? 0;
     this.#at += bytes.length;
   }
 
@@ -95,6 +115,32 @@ export class ProtobufWriter {
     this.#room(2 * MOST_VARINT + bytes);
     this.#varint((field << 3) | 2);
     this.#varint(bytes);
+  }
+
+  /** Whether all of it is ASCII; then it has been written. */
+  #shortAscii(field: number, text: string): boolean {
+    const start = this.#at;
+    this.#length(field, text.length);
+    const buffer = this.#buffer;
+    let at = this.#at;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) {
+        this.#at = start;
+        return false;
+      }
+      buffer[at++] = code;
+    }
+    this.#at = at;
+    return true;
+  }
+
+  #word(value: number): void {
+    const buffer = this.#buffer;
+    buffer[this.#at++] = value;
+    buffer[this.#at++] = value >>> 8;
+    buffer[this.#at++] = value >>> 16;
+    buffer[this.#at++] = value >>> 24;
   }
 
   #varint(value: number): void {

@@ -1,7 +1,7 @@
 /** Names of threads and files as the host has them now. */
 import { readlinkSync, statSync } from 'node:fs';
 import type { UnixClock } from '../host/clocks.js';
-import { threadName } from '../host/processes.js';
+import { ThreadNames } from '../host/thread-names.js';
 import type { KeptCall } from '../spans/evidence.js';
 import { CallFlag, FdKind } from '../wire/layout.js';
 import { readProcessFacts } from './process-facts.js';
@@ -25,5 +25,14 @@ function pathOf(pid: number, call: KeptCall): string | undefined {
 }
 
 export function hostSurroundings(clock: UnixClock): Surroundings {
-  return { facts: readProcessFacts, threadName, filePath: pathOf, unixOffsetNs: () => clock.offsetNs };
+  const names = new ThreadNames();
+  return {
+    facts: (process) => {
+      names.forget(process.pid);
+      return readProcessFacts(process);
+    },
+    threadName: (pid, tid) => names.of(pid, tid),
+    filePath: pathOf,
+    unixOffsetNs: () => clock.offsetNs,
+  };
 }

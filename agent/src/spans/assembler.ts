@@ -84,16 +84,27 @@ interface Pending {
 
 const decoder = new TextDecoder();
 
+const HEX_PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+);
+
+/** An id has at most 16 bytes: putting it together here costs less than a Buffer over them and a call of its own. */
 function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+  let digits = '';
+  for (const byte of bytes) digits += HEX_PAIRS[byte] ?? '';
+  return digits;
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte !== 0) return false;
+  return true;
 }
 
 function identity({ span }: RecordSpan): SpanIdentity {
-  const parent = hex(span.parentSpanId);
   return {
     traceId: hex(span.traceId) as TraceId,
     spanId: hex(span.spanId) as SpanId,
-    parentSpanId: /^0+$/.test(parent) ? undefined : (parent as SpanId),
+    parentSpanId: isZero(span.parentSpanId) ? undefined : (hex(span.parentSpanId) as SpanId),
     parentIsRemote: (span.flags & PARENT_REMOTE) !== 0,
     sampled: (span.flags & SAMPLED) !== 0,
     kind: (span.kind <= 5 ? span.kind : 0) as SpanKindNumber,
@@ -103,57 +114,77 @@ function identity({ span }: RecordSpan): SpanIdentity {
   };
 }
 
+interface WaitSum {
+  readonly number: number;
+  count: number;
+  timeNs: number;
+  maxNs: number;
+}
+
+interface CallSum extends WaitSum {
+  blockedNs: number;
+  readonly errors: { readonly errno: number; count: number }[];
+}
+
+/**
+ * The sum of this number. Numbers and errors of one span are few, and most sums are found at the first place: a list
+ * costs less than a map to make, to look into, and to sort.
+ */
+function sumOf<T extends { readonly number: number }>(sums: readonly T[], number: number): T | undefined {
+  for (const sum of sums) if (sum.number === number) return sum;
+  return undefined;
+}
+
+function mostTimeFirst(a: WaitSum, b: WaitSum): number {
+  return b.timeNs - a.timeNs || a.number - b.number;
+}
+
 function addWaits(parts: Pending['parts']): WaitTotal[] {
-  const byNumber = new Map<number, { count: number; timeNs: number; maxNs: number }>();
+  const sums: WaitSum[] = [];
   for (const { totals } of parts) {
-    for (const { number, error, count, timeNs, maxNs } of totals) {
-      if (error !== ERROR_WAIT) continue;
-      const native = nativeNumber(number);
-      let sum = byNumber.get(native);
+    for (const total of totals) {
+      if (total.error !== ERROR_WAIT) continue;
+      const number = nativeNumber(total.number);
+      let sum = sumOf(sums, number);
       if (sum === undefined) {
-        sum = { count: 0, timeNs: 0, maxNs: 0 };
-        byNumber.set(native, sum);
+        sum = { number, count: 0, timeNs: 0, maxNs: 0 };
+        sums.push(sum);
       }
-      sum.count += count;
-      sum.timeNs += timeNs;
-      sum.maxNs = Math.max(sum.maxNs, maxNs);
+      sum.count += total.count;
+      sum.timeNs += total.timeNs;
+      sum.maxNs = Math.max(sum.maxNs, total.maxNs);
     }
   }
-  return [...byNumber]
-    .map(([number, sum]) => ({ number, ...sum }))
-    .sort((a, b) => b.timeNs - a.timeNs || a.number - b.number);
+  return sums.length > 1 ? sums.sort(mostTimeFirst) : sums;
+}
+
+function addError({ errors }: CallSum, errno: number, count: number): void {
+  const known = errors.find((error) => error.errno === errno);
+  if (known === undefined) errors.push({ errno, count });
+  else known.count += count;
 }
 
 function addTotals(parts: Pending['parts']): CallTotal[] {
-  const byNumber = new Map<
-    number,
-    { count: number; timeNs: number; maxNs: number; blockedNs: number; errors: Map<number, number> }
-  >();
+  const sums: CallSum[] = [];
   for (const { totals } of parts) {
-    for (const { number, error, count, timeNs, maxNs, blockedNs } of totals) {
-      if (error === ERROR_WAIT) continue;
-      const native = nativeNumber(number);
-      let sum = byNumber.get(native);
+    for (const total of totals) {
+      if (total.error === ERROR_WAIT) continue;
+      const number = nativeNumber(total.number);
+      let sum = sumOf(sums, number);
       if (sum === undefined) {
-        sum = { count: 0, timeNs: 0, maxNs: 0, blockedNs: 0, errors: new Map() };
-        byNumber.set(native, sum);
+        sum = { number, count: 0, timeNs: 0, maxNs: 0, blockedNs: 0, errors: [] };
+        sums.push(sum);
       }
-      sum.count += count;
-      sum.timeNs += timeNs;
-      sum.maxNs = Math.max(sum.maxNs, maxNs);
-      sum.blockedNs += blockedNs;
-      if (error !== 0) sum.errors.set(error, (sum.errors.get(error) ?? 0) + count);
+      sum.count += total.count;
+      sum.timeNs += total.timeNs;
+      sum.maxNs = Math.max(sum.maxNs, total.maxNs);
+      sum.blockedNs += total.blockedNs;
+      if (total.error !== 0) addError(sum, total.error, total.count);
     }
   }
-  return [...byNumber]
-    .map(([number, sum]) => ({
-      ...sum,
-      number,
-      errors: [...sum.errors]
-        .map(([errno, count]) => ({ errno, count }))
-        .sort((a, b) => b.count - a.count || a.errno - b.errno),
-    }))
-    .sort((a, b) => b.timeNs - a.timeNs || a.number - b.number);
+  for (const { errors } of sums)
+    if (errors.length > 1) errors.sort((a, b) => b.count - a.count || a.errno - b.errno);
+  return sums.length > 1 ? sums.sort(mostTimeFirst) : sums;
 }
 
 const NO_ADDRESS = new Uint8Array(16);
@@ -185,34 +216,44 @@ function keptCall(call: Call, tid: number): KeptCall {
   };
 }
 
-/** The slowest bring their descriptors, so they win over the same call among the latest. */
-function keptCalls(pending: Pending): KeptCall[] {
-  const kept = new Map<string, KeptCall>();
-  for (const order of [CallsOrder.SLOWEST, CallsOrder.LATEST]) {
-    for (const { order: given, calls } of pending.calls) {
-      if (given !== order) continue;
-      for (const call of calls) {
-        const id = `${call.tid} ${call.startNs} ${call.number}`;
-        if (!kept.has(id)) kept.set(id, call);
-      }
-    }
-  }
-  return [...kept.values()].sort((a, b) => (a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0));
+function byStart(a: KeptCall, b: KeptCall): number {
+  return a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0;
 }
 
-function gaps(record: RecordSpan, pending: Pending): Gap[] {
-  const has = (flag: number): boolean => (record.flags & flag) !== 0;
-  const anyPart = (flag: number): boolean => pending.parts.some((part) => (part.record.flags & flag) !== 0);
-  const found: [boolean, Gap][] = [
-    [has(RecordSpanFlag.UNATTACHED), 'tracepoints_attached_late'],
-    [has(RecordSpanFlag.PARTS_LEFT_OUT), 'threads_left_out'],
-    [has(RecordSpanFlag.ACTIVITY_RACED), 'activity_raced'],
-    [has(RecordSpanFlag.CALLS_LEFT_OUT), 'child_calls_left_out'],
-    [has(RecordSpanFlag.PARTS_LOST) || pending.parts.length < record.partsSent, 'records_lost'],
-    [anyPart(PartFlag.LOST), 'switch_missed'],
-    [anyPart(PartFlag.TORN), 'calls_torn'],
-  ];
-  return found.filter(([holds]) => holds).map(([, gap]) => gap);
+/** Whether the last of `kept` hold the same call: all that began with it lie together. */
+function endsWith(kept: readonly KeptCall[], call: KeptCall): boolean {
+  for (let i = kept.length - 1; i >= 0; i--) {
+    const other = kept[i];
+    if (other === undefined || other.startNs !== call.startNs) return false;
+    if (other.tid === call.tid && other.number === call.number) return true;
+  }
+  return false;
+}
+
+/** The slowest bring their descriptors, so they win over the same call among the latest: the order of a sort is stable. */
+function keptCalls(pending: Pending): KeptCall[] {
+  const all: KeptCall[] = [];
+  for (const { order, calls } of pending.calls) if (order === CallsOrder.SLOWEST) all.push(...calls);
+  for (const { order, calls } of pending.calls) if (order === CallsOrder.LATEST) all.push(...calls);
+  all.sort(byStart);
+  const kept: KeptCall[] = [];
+  for (const call of all) if (!endsWith(kept, call)) kept.push(call);
+  return kept;
+}
+
+/** In the order of Gap. Of most spans nothing is missing: no list of questions is made to find that out. */
+function gaps({ flags, partsSent }: RecordSpan, { parts }: Pending): Gap[] {
+  let ofParts = 0;
+  for (const { record } of parts) ofParts |= record.flags;
+  const found: Gap[] = [];
+  if ((flags & RecordSpanFlag.UNATTACHED) !== 0) found.push('tracepoints_attached_late');
+  if ((flags & RecordSpanFlag.PARTS_LEFT_OUT) !== 0) found.push('threads_left_out');
+  if ((flags & RecordSpanFlag.ACTIVITY_RACED) !== 0) found.push('activity_raced');
+  if ((flags & RecordSpanFlag.CALLS_LEFT_OUT) !== 0) found.push('child_calls_left_out');
+  if ((flags & RecordSpanFlag.PARTS_LOST) !== 0 || parts.length < partsSent) found.push('records_lost');
+  if ((ofParts & PartFlag.LOST) !== 0) found.push('switch_missed');
+  if ((ofParts & PartFlag.TORN) !== 0) found.push('calls_torn');
+  return found;
 }
 
 function state({ flags }: RecordSpan): SpanEvidence['state'] {
@@ -233,17 +274,19 @@ function hasWorked({ record }: Pending['parts'][number]): boolean {
 }
 
 function evidenceOf(record: RecordSpan, pending: Pending): SpanEvidence {
-  const threads: ThreadShare[] = pending.parts.filter(hasWorked).map((part) => ({
-    tid: part.record.tid,
-    joinedNs: part.record.joinedNs,
-    accountNs: part.record.accountNs.slice(0, Class.THREAD_CLASSES),
-  }));
-  const sum = (of: (part: RecordPart) => number): number =>
-    pending.parts.reduce((total, part) => total + of(part.record), 0);
+  const threads: ThreadShare[] = [];
+  let calls = 0;
+  const others = { count: 0, timeNs: 0 };
+  for (const part of pending.parts) {
+    const { tid, joinedNs, accountNs } = part.record;
+    if (hasWorked(part)) threads.push({ tid, joinedNs, accountNs: accountNs.slice(0, Class.THREAD_CLASSES) });
+    calls += part.record.calls;
+    others.count += part.record.otherCount;
+    others.timeNs += part.record.otherNs;
+  }
   const mode = capture(record);
   const waits = addWaits(pending.parts);
   // What found no room among the totals is counted together: of a span with both, as calls.
-  const others = { count: sum((part) => part.otherCount), timeNs: sum((part) => part.otherNs) };
   const otherWaits = mode === 'blocking' ? others : NONE;
   const waitCount = waits.reduce((total, { count }) => total + count, otherWaits.count);
   return {
@@ -264,7 +307,7 @@ function evidenceOf(record: RecordSpan, pending: Pending): SpanEvidence {
     threads,
     totals: addTotals(pending.parts),
     waits,
-    callCount: sum((part) => part.calls) - waitCount,
+    callCount: calls - waitCount,
     waitCount,
     otherCalls: mode === 'blocking' ? NONE : others,
     otherWaits,
