@@ -3,6 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -173,6 +174,21 @@ describe('the search for libraries', () => {
       found.map(({ path }) => statSync(path).ino),
       [statSync(copy).ino],
     );
+  });
+
+  it('goes on where the path of a mapped library leads through a file in the root of its process', async () => {
+    const copy = join(folder, 'libslt.so');
+    copyFileSync(LIBSLT, copy);
+    const ownRoot = join(folder, 'root');
+    mkdirSync(ownRoot);
+    const [, first = ''] = copy.split('/');
+    writeFileSync(join(ownRoot, first), '');
+    const script = `import ctypes, os; ctypes.CDLL(${JSON.stringify(copy)}); os.chroot(${JSON.stringify(ownRoot)}); print("up", flush=True); input()`;
+    const pid = await children.start('python3', ['-c', script]);
+    assert.throws(() => statSync(`/proc/${pid}/root${copy}`), { code: 'ENOTDIR' });
+    const scan = new LibraryScan();
+    assert.ok(!scan.find(bootNs()).some((library) => library.pid === pid));
+    scan.mappedNow();
   });
 
   it('finds one that was replaced while it is mapped, and opens the mapped one', async () => {

@@ -2,14 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { elfSegments, elfSymbols } from './elf.js';
-import {
-  mappedFiles,
-  openablePath,
-  processStart,
-  processUser,
-  unlessGone,
-  type MappedFile,
-} from './processes.js';
+import { mappedFiles, openablePath, processStart, processUser, type MappedFile } from './processes.js';
 import { ProcessStarts } from './process-starts.js';
 
 export interface MappedLibrary {
@@ -89,13 +82,17 @@ export class LibraryScan {
 
   /** As the agent can open them. */
   #librariesOf(pid: number, id: string): string[] {
-    const paths = this.#filesOf(pid, id)
+    const libraries = this.#filesOf(pid, id)
       .filter(isLibslt)
-      .map((file) => openablePath(pid, file));
-    const keys = paths.flatMap((path) => unlessGone(() => fileKey(statSync(path))) ?? []);
-    if (keys.length > 0) this.#mapped.set(id, keys);
+      .map((file) => openablePath(pid, file))
+      .flatMap((path) => keyed(path) ?? []);
+    if (libraries.length > 0)
+      this.#mapped.set(
+        id,
+        libraries.map(({ key }) => key),
+      );
     else this.#mapped.delete(id);
-    return paths;
+    return libraries.map(({ path }) => path);
   }
 
   #filesOf(pid: number, id: string): MappedFile[] {
@@ -108,6 +105,15 @@ export class LibraryScan {
       this.#hidden.add(id);
       return [];
     }
+  }
+}
+
+/** undefined: nothing is found under the path. What it leads to is the process's to say, and no error of ours. */
+function keyed(path: string): { path: string; key: FileKey } | undefined {
+  try {
+    return { path, key: fileKey(statSync(path)) };
+  } catch {
+    return undefined;
   }
 }
 
