@@ -46,8 +46,8 @@ describe('the Python library', function () {
     return stdout;
   }
 
-  async function expectAllRight(name: string, atLeast: number): Promise<void> {
-    const { right, wrong } = JSON.parse((await run(name)).split('\n').at(-2) ?? '') as Checks;
+  async function expectAllRight(name: string, atLeast: number, options: RunOptions = {}): Promise<void> {
+    const { right, wrong } = JSON.parse((await run(name, options)).split('\n').at(-2) ?? '') as Checks;
     assert.deepEqual(wrong, []);
     assert.ok(right >= atLeast, `only ${right} checks were made`);
   }
@@ -141,6 +141,10 @@ describe('the Python library', function () {
 
   describe('follows the current span', () => {
     it('through the task switches of asyncio', () => expectAllRight('switching', 8 * 15));
+    it('through those of uvloop, imported before or after the SDK', async () => {
+      await expectAllRight('uvloop_tasks', 2 * 15);
+      await expectAllRight('uvloop_tasks', 2 * 15, { env: { SLT_TEST_LATE: '1' } });
+    });
     it('through contexts that the program runs by itself, which work as ever', async () => {
       await expectAllRight('contexts', 11);
       const plain = await recording.run('contexts', { site: undefined });
