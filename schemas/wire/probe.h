@@ -51,7 +51,7 @@ struct slt_span {
 	__u8 trace_id[SLT_TRACE_ID_BYTES];
 	__u8 span_id[SLT_SPAN_ID_BYTES];
 	__u8 parent_span_id[SLT_SPAN_ID_BYTES]; /* all zero: a root span */
-	__u64 start_unix_ns;
+	__u64 start_unix_ns; /* 0: not told, it is when slt_span_start() was called */
 	__u64 end_unix_ns; /* 0 before the end */
 	char name[SLT_NAME_BYTES]; /* UTF-8, not terminated; the one at the end counts */
 };

@@ -108,12 +108,22 @@ describe('the Python library', function () {
         inWords(recording.hits()).filter((words) => !words.startsWith('context')),
         [
           'process',
-          ...['twice', 'raised', 'told when', 'refused'].flatMap((name) => [`start ${name}`, `end ${name}`]),
+          ...['twice', 'raised', 'told when', 'refused', 'floating', 'negative', 'after'].flatMap((name) => [
+            `start ${name}`,
+            `end ${name}`,
+          ]),
         ],
       );
       const toldWhen = recording.hits().find(({ site, name }) => site === 'end' && name === 'told when');
       assert.ok(toldWhen);
       assert.equal(toldWhen.endNs - toldWhen.startNs, 1_000_000n);
+      const mistaken = recording.hits().filter(({ name }) => name === 'floating' || name === 'negative');
+      assert.deepEqual(
+        mistaken.map(({ startNs }) => startNs),
+        [0n, 0n, 0n, 0n],
+      );
+      for (const { site, endNs } of mistaken)
+        assert.equal(site === 'end', endNs > 1_700_000_000_000_000_000n);
     });
 
     it('only when they are sampled; what is not, or lives elsewhere, is no context', async () => {
