@@ -58,7 +58,10 @@ struct slt_span {
 
 /*
  * A provider's resource. The text is `key NUL value NUL` repeated, service.name
- * first; values that are not strings are written as JSON.
+ * first. A value that is not a string is the byte 0x01 and then JSON; so is a
+ * string that begins with that byte itself. A reader takes booleans, finite
+ * numbers (integers below 2^53), strings, and arrays of one of these kinds; of
+ * anything else, and of what is no JSON, the text behind the byte as a string.
  */
 struct slt_resource {
 	__u8 version; /* SLT_PROBE_VERSION */

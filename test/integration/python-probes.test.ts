@@ -90,12 +90,12 @@ describe('the Python library', function () {
       }
     });
 
-    it("with their provider's resource: service.name first, what is no text as JSON, what has no room left out", async () => {
+    it("with their provider's resource: service.name first, what is no text as marked JSON, what has no room left out", async () => {
       await run('sequence');
       const ends = recording.hits().filter(({ site }) => site === 'end');
       assert.deepEqual(
         ends.map(({ resource, resourceText }) => [resource, resourceText]),
-        Array(2).fill([1, 'service.name|shop|list|[1,2]|ratio|0.5|']),
+        Array(2).fill([1, 'service.name|shop|list|\u0001[1,2]|ratio|\u00010.5|mark|\u0001"\\u0001x"|']),
       );
     });
 
