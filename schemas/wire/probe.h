@@ -51,14 +51,17 @@ struct slt_span {
 	__u8 trace_id[SLT_TRACE_ID_BYTES];
 	__u8 span_id[SLT_SPAN_ID_BYTES];
 	__u8 parent_span_id[SLT_SPAN_ID_BYTES]; /* all zero: a root span */
-	__u64 start_unix_ns;
+	__u64 start_unix_ns; /* 0: not told, it is when slt_span_start() was called */
 	__u64 end_unix_ns; /* 0 before the end */
 	char name[SLT_NAME_BYTES]; /* UTF-8, not terminated; the one at the end counts */
 };
 
 /*
  * A provider's resource. The text is `key NUL value NUL` repeated, service.name
- * first; values that are not strings are written as JSON.
+ * first. A value that is not a string is the byte 0x01 and then JSON; so is a
+ * string that begins with that byte itself. A reader takes booleans, finite
+ * numbers (integers below 2^53), strings, and arrays of one of these kinds; of
+ * anything else, and of what is no JSON, the text behind the byte as a string.
  */
 struct slt_resource {
 	__u8 version; /* SLT_PROBE_VERSION */

@@ -46,8 +46,8 @@ describe('the Python library', function () {
     return stdout;
   }
 
-  async function expectAllRight(name: string, atLeast: number): Promise<void> {
-    const { right, wrong } = JSON.parse((await run(name)).split('\n').at(-2) ?? '') as Checks;
+  async function expectAllRight(name: string, atLeast: number, options: RunOptions = {}): Promise<void> {
+    const { right, wrong } = JSON.parse((await run(name, options)).split('\n').at(-2) ?? '') as Checks;
     assert.deepEqual(wrong, []);
     assert.ok(right >= atLeast, `only ${right} checks were made`);
   }
@@ -90,12 +90,12 @@ describe('the Python library', function () {
       }
     });
 
-    it("with their provider's resource: service.name first, what is no text as JSON, what has no room left out", async () => {
+    it("with their provider's resource: service.name first, what is no text as marked JSON, what has no room left out", async () => {
       await run('sequence');
       const ends = recording.hits().filter(({ site }) => site === 'end');
       assert.deepEqual(
         ends.map(({ resource, resourceText }) => [resource, resourceText]),
-        Array(2).fill([1, 'service.name|shop|list|[1,2]|ratio|0.5|']),
+        Array(2).fill([1, 'service.name|shop|list|\u0001[1,2]|ratio|\u00010.5|mark|\u0001"\\u0001x"|']),
       );
     });
 
@@ -108,12 +108,22 @@ describe('the Python library', function () {
         inWords(recording.hits()).filter((words) => !words.startsWith('context')),
         [
           'process',
-          ...['twice', 'raised', 'told when', 'refused'].flatMap((name) => [`start ${name}`, `end ${name}`]),
+          ...['twice', 'raised', 'told when', 'refused', 'floating', 'negative', 'after'].flatMap((name) => [
+            `start ${name}`,
+            `end ${name}`,
+          ]),
         ],
       );
       const toldWhen = recording.hits().find(({ site, name }) => site === 'end' && name === 'told when');
       assert.ok(toldWhen);
       assert.equal(toldWhen.endNs - toldWhen.startNs, 1_000_000n);
+      const mistaken = recording.hits().filter(({ name }) => name === 'floating' || name === 'negative');
+      assert.deepEqual(
+        mistaken.map(({ startNs }) => startNs),
+        [0n, 0n, 0n, 0n],
+      );
+      for (const { site, endNs } of mistaken)
+        assert.equal(site === 'end', endNs > 1_700_000_000_000_000_000n);
     });
 
     it('only when they are sampled; what is not, or lives elsewhere, is no context', async () => {
@@ -141,6 +151,10 @@ describe('the Python library', function () {
 
   describe('follows the current span', () => {
     it('through the task switches of asyncio', () => expectAllRight('switching', 8 * 15));
+    it('through those of uvloop, imported before or after the SDK', async () => {
+      await expectAllRight('uvloop_tasks', 2 * 15);
+      await expectAllRight('uvloop_tasks', 2 * 15, { env: { SLT_TEST_LATE: '1' } });
+    });
     it('through contexts that the program runs by itself, which work as ever', async () => {
       await expectAllRight('contexts', 11);
       const plain = await recording.run('contexts', { site: undefined });

@@ -106,4 +106,46 @@ describe('the resolver', () => {
     assert.equal(resolver.resourceOf(process, 1).serviceName, 'shop');
     assert.equal(resolver.processEnded(process, 2n), true);
   });
+
+  it('gives a told attribute the type that it was marked with, where attributes have it', () => {
+    const { resolver } = startResolver();
+    const process = processNumber(1);
+    const texts: [key: string, written: string, value: unknown][] = [
+      ['plain', '[1]', '[1]'],
+      ['empty', '', ''],
+      ['process.pid', '\u00014711', 4711],
+      ['ratio', '\u00010.5', 0.5],
+      ['flag', '\u0001false', false],
+      ['marked', '\u0001"\\u0001x"', '\u0001x'],
+      ['numbers', '\u0001[0,1,2]', [0, 1, 2]],
+      ['words', '\u0001["a","b"]', ['a', 'b']],
+      ['flags', '\u0001[true,false]', [true, false]],
+      ['nothing', '\u0001[]', []],
+      ['mixed', '\u0001[1,"a"]', '[1,"a"]'],
+      ['nested', '\u0001[[1]]', '[[1]]'],
+      ['null', '\u0001null', 'null'],
+      ['object', '\u0001{"a":1}', '{"a":1}'],
+      ['inexact', '\u00019007199254740993', '9007199254740993'],
+      ['large', '\u0001[1,9007199254740993]', '[1,9007199254740993]'],
+      ['infinite', '\u00011e999', '1e999'],
+      ['broken', '\u0001[1,', '[1,'],
+      ['mark', '\u0001', ''],
+    ];
+    resolver.resourceTold({
+      process,
+      number: 1,
+      attributes: texts.map(([key, written]) => [key, written] as const),
+    });
+    const { attributes } = resolver.resourceOf(process, 1);
+    for (const [key, , value] of texts) assert.deepEqual(attributes[key], value, key);
+  });
+
+  it('does not take a name that is no text for that of the service', () => {
+    const { resolver } = startResolver();
+    const process = processNumber(1);
+    resolver.resourceTold({ process, number: 1, attributes: [['service.name', '\u00017']] });
+    const { serviceName, attributes } = resolver.resourceOf(process, 1);
+    assert.equal(serviceName, 'unknown_service:p1');
+    assert.equal(attributes['service.name'], serviceName);
+  });
 });

@@ -16,7 +16,7 @@ import type { InstrumentationScope } from '@opentelemetry/core';
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { AnnotatedSpan } from '../annotate/annotated.js';
-import type { Attributes, ResolvedResource } from '../resolve/resolved.js';
+import type { Attributes, ResolvedResource, ResourceAttributes } from '../resolve/resolved.js';
 import type { SpanIdentity } from '../spans/evidence.js';
 
 const NS_PER_SECOND = 1_000_000_000n;
@@ -148,7 +148,7 @@ function otelResource(resource: ResolvedResource): Resource {
 }
 
 /** Theirs may be changed, ours may not; the exporters only read, so no span pays for a copy. */
-function otelAttributes(attributes: Attributes): OtelAttributes {
+function otelAttributes(attributes: ResourceAttributes): OtelAttributes {
   return attributes as OtelAttributes;
 }
 

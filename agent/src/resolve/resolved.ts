@@ -5,13 +5,17 @@ import type { SpanEvidence } from '../spans/evidence.js';
 export type AttributeValue = string | number | boolean | readonly string[];
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
+/** Of a resource the application says what it likes; of arrays, those of one kind. */
+export type ResourceValue = AttributeValue | readonly number[] | readonly boolean[];
+export type ResourceAttributes = Readonly<Record<string, ResourceValue>>;
+
 /** Where the resource's service.name came from. */
 export type ResourceSource = 'provider' | 'environment' | 'process';
 
 /** Whose span it is. */
 export interface ResolvedResource {
   /** The application's own resource: the provider's, else OTEL_* and /proc. Always holds service.name and process.pid. */
-  readonly attributes: Attributes;
+  readonly attributes: ResourceAttributes;
   readonly serviceName: string;
   readonly source: ResourceSource;
 }

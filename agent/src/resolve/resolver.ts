@@ -2,7 +2,13 @@
 import { keyOf, type KeptCall, type ProcessKey, type SpanEvidence } from '../spans/evidence.js';
 import type { ToldResource } from '../spans/assembler.js';
 import type { ProcessFacts } from './process-facts.js';
-import type { Attributes, ResolvedCall, ResolvedResource, ResolvedSpan } from './resolved.js';
+import type {
+  ResolvedCall,
+  ResolvedResource,
+  ResolvedSpan,
+  ResourceAttributes,
+  ResourceValue,
+} from './resolved.js';
 
 /** Where names are looked up: the host as it is now, or what a recording kept of it. */
 export interface Surroundings {
@@ -38,19 +44,43 @@ function unknownService(facts: ProcessFacts): string {
   return `unknown_service:${String(facts.attributes['process.executable.name'] ?? facts.name)}`;
 }
 
-function serviceOf(attributes: Attributes): string | undefined {
+function serviceOf(attributes: ResourceAttributes): string | undefined {
   const name = attributes['service.name'];
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
+/** Of struct slt_resource (schemas/wire/probe.h): what follows in the value is JSON. */
+const JSON_MARK = '\u0001';
+
+/** An integer that is not exact any more stays the text that it was; OTLP could not carry the largest either. */
+function isNumber(value: unknown): value is number {
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || isNumber(value);
+}
+
+function isResourceValue(value: unknown): value is ResourceValue {
+  if (!Array.isArray(value)) return isScalar(value);
+  return value.every((item) => isScalar(item) && typeof item === typeof value[0]);
+}
+
+/** What a provider wrote of an attribute; a JSON value of a kind that an attribute cannot be stays the text that it is. */
+function toldValue(written: string): ResourceValue {
+  if (!written.startsWith(JSON_MARK)) return written;
+  const text = written.slice(JSON_MARK.length);
+  try {
+    const value: unknown = JSON.parse(text);
+    return isResourceValue(value) ? value : text;
+  } catch {
+    return text;
+  }
+}
+
 function fromProvider(told: ToldResource, facts: ProcessFacts): ResolvedResource {
-  const own = Object.fromEntries(told.attributes);
-  const pid = Number(own['process.pid']);
-  const attributes: Attributes = {
-    ...facts.attributes,
-    ...own,
-    ...(Number.isInteger(pid) ? { 'process.pid': pid } : {}),
-  };
+  const own = Object.fromEntries(told.attributes.map(([key, written]) => [key, toldValue(written)]));
+  const attributes: ResourceAttributes = { ...facts.attributes, ...own };
   const serviceName = serviceOf(attributes) ?? unknownService(facts);
   return { attributes: { ...attributes, 'service.name': serviceName }, serviceName, source: 'provider' };
 }

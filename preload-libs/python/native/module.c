@@ -23,6 +23,12 @@ static PyObject *configure(PyObject *Py_UNUSED(module), PyObject *arguments)
 	Py_RETURN_NONE;
 }
 
+static PyObject *follow_loop(PyObject *Py_UNUSED(module), PyObject *loop)
+{
+	task_switch_follow_loop(loop);
+	Py_RETURN_NONE;
+}
+
 static PyObject *span_start(PyObject *Py_UNUSED(module), PyObject *span)
 {
 	announce_span_start(span);
@@ -45,6 +51,8 @@ static PyObject *context_changed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSE
 static PyMethodDef methods[] = {
 	{ "configure", configure, METH_VARARGS,
 	  "configure(variable, span_key, span_type, resource_text): begin to announce." },
+	{ "follow_loop", follow_loop, METH_O,
+	  "follow_loop(module): announce also the changes of context that this extension module makes from C." },
 	{ "span_start", span_start, METH_O, "span_start(span): the span has started." },
 	{ "span_end", (PyCFunction)(void (*)(void))span_end, METH_FASTCALL,
 	  "span_end(span, end_time): the span is about to end, at end_time (Unix ns; None: now)." },

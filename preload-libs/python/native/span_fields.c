@@ -135,6 +135,11 @@ static int read_name(PyObject *span, struct slt_span *out)
 	return 1;
 }
 
+/*
+ * One that is no time in Unix nanoseconds (a float is a common one) is the
+ * application's own mistake, for the SDK to judge. The agent then takes the time
+ * at which the start was announced, also when it hears of it at the end.
+ */
 static int read_start_time(PyObject *span, struct slt_span *out)
 {
 	PyObject *start = PyObject_GetAttr(span, name_start_time);
@@ -143,7 +148,11 @@ static int read_start_time(PyObject *span, struct slt_span *out)
 		return -1;
 	out->start_unix_ns = PyLong_AsUnsignedLongLong(start);
 	Py_DECREF(start);
-	return out->start_unix_ns == (unsigned long long)-1 && PyErr_Occurred() ? -1 : 1;
+	if (out->start_unix_ns == (unsigned long long)-1 && PyErr_Occurred()) {
+		PyErr_Clear();
+		out->start_unix_ns = 0;
+	}
+	return 1;
 }
 
 int span_fields(PyObject *span, struct slt_span *out)

@@ -2,10 +2,13 @@
 /*
  * An asyncio task carries its context with it: the loop runs each of its steps
  * in the task's contextvars.Context, and nothing is attached or detached.
+ * asyncio's own loop does that by Context.run, uvloop by PyContext_Enter and
+ * PyContext_Exit.
  */
 #include "task_switch.h"
 
 #include "announce.h"
+#include "got.h"
 
 #if PY_VERSION_HEX >= 0x030E0000
 
@@ -23,6 +26,11 @@ static int context_switched(PyContextEvent event, PyObject *context)
 int task_switch_follow(void)
 {
 	return PyContext_AddWatcher(context_switched) < 0 ? -1 : 0;
+}
+
+/* Its switches come by the watcher too. */
+void task_switch_follow_loop(PyObject *Py_UNUSED(module))
+{
 }
 
 #else
@@ -67,6 +75,39 @@ int task_switch_follow(void)
 	context_run = (_PyCFunctionFastWithKeywords)(void (*)(void))definition->ml_meth;
 	definition->ml_meth = (PyCFunction)(void (*)(void))announced_context_run;
 	return 0;
+}
+
+/* In place of the functions themselves, for a loop that calls them from C. Called with the GIL, as they are. */
+static int announced_context_enter(PyObject *context)
+{
+	const int result = PyContext_Enter(context);
+
+	if (result == 0 && PyInterpreterState_Get() == PyInterpreterState_Main())
+		announce_present_context();
+	return result;
+}
+
+static int announced_context_exit(PyObject *context)
+{
+	const int result = PyContext_Exit(context);
+
+	if (result == 0 && PyInterpreterState_Get() == PyInterpreterState_Main())
+		announce_present_context();
+	return result;
+}
+
+void task_switch_follow_loop(PyObject *module)
+{
+	const struct got_function functions[] = {
+		{ "PyContext_Enter", (uintptr_t)PyContext_Enter, (uintptr_t)announced_context_enter },
+		{ "PyContext_Exit", (uintptr_t)PyContext_Exit, (uintptr_t)announced_context_exit },
+	};
+	/* A static object of the extension: it tells which of the loaded objects the module came from. */
+	const PyModuleDef *definition = PyModule_Check(module) ? PyModule_GetDef(module) : NULL;
+
+	if (definition != NULL)
+		(void)got_replace(definition, functions, sizeof(functions) / sizeof(functions[0]));
+	PyErr_Clear();
 }
 
 #endif

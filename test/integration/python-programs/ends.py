@@ -1,5 +1,7 @@
 """Spans that end in unusual ways."""
 
+import time
+
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -23,3 +25,11 @@ print(told.end_time - told.start_time)
 refused = tracer.start_span("refused")
 refused.start()
 refused.end()
+
+# Neither is an int, which the SDK does not mind before it exports; the spans after it are as ever.
+floating = tracer.start_span("floating", start_time=time.time() * 1e9)
+floating.end(end_time=time.time() * 1e9)
+negative = tracer.start_span("negative", start_time=-1)
+negative.end()
+with tracer.start_as_current_span("after"):
+    pass

@@ -7,7 +7,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
-attributes = {"list": [1, 2], "service.name": "shop", "ratio": 0.5, "nul": "a\0b", "long": "x" * 5000}
+attributes = {"list": [1, 2], "service.name": "shop", "ratio": 0.5, "nul": "a\0b", "mark": "\1x", "long": "x" * 5000}
 trace.set_tracer_provider(TracerProvider(resource=Resource(attributes)))
 tracer = trace.get_tracer("sequence")
 

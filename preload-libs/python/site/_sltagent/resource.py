@@ -4,6 +4,7 @@
 import json
 
 LIMIT_BYTES = 4096  # SLT_RESOURCE_BYTES
+JSON_MARK = "\x01"  # before a value that is JSON
 
 
 def resource_text(resource):
@@ -19,8 +20,8 @@ def resource_text(resource):
 
 def _pair(key, value):
     try:
-        if not isinstance(value, str):
-            value = json.dumps(value, allow_nan=False, separators=(",", ":"))
+        if not isinstance(value, str) or value.startswith(JSON_MARK):
+            value = JSON_MARK + json.dumps(value, allow_nan=False, separators=(",", ":"))
         key, value = key.encode(), value.encode()
     except (TypeError, ValueError, AttributeError):
         return b""

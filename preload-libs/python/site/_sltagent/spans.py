@@ -3,6 +3,7 @@
 
 import functools
 
+from .imports import when_imported
 from .resource import resource_text
 
 
@@ -21,6 +22,7 @@ def follow(sdk, context):
     native.configure(context._current_context, _SPAN_KEY, sdk.Span, resource_text)
     sdk.Span.start = announced_start(sdk.Span.start, native.span_start)
     sdk.Span.end = announced_end(sdk.Span.end, native.span_end)
+    when_imported("uvloop.loop", native.follow_loop)
 
 
 def announced_start(start, announce):
