@@ -27,7 +27,7 @@ describe('a recording', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   function record(): void {
-    const recorder = new Recorder(path, assert.fail);
+    const recorder = new Recorder(path, (why) => assert.fail(why));
     recorder.facts({ process: { pid: 7, startNs: 2n ** 63n }, list: [1n, 'a', null] });
     recorder.batch(Uint8Array.of(1, 2, 3));
     recorder.batch(new Uint8Array(0));
