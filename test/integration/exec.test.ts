@@ -164,6 +164,42 @@ describe('sltagent exec', () => {
     assert.match(ended.stderr, /OTEL_PYTHON_CONTEXT is already theirs/);
   });
 
+  const TOLD =
+    'import opentelemetry.context as c, os; c.get_current(); print(os.environ.get("OTEL_PYTHON_CONTEXT"), os.environ.get("PYTHONPATH"))';
+  const IGNORES = /^sltagent: this program ignores PYTHONPATH [^\n]*does not take part\n$/;
+
+  it('leaves a Python that ignores PYTHONPATH as it is, and says so', () => {
+    const plain = { ...process.env, PYTHONPATH: undefined, OTEL_PYTHON_CONTEXT: undefined };
+    for (const options of [
+      ['-I'],
+      ['-E'],
+      ['-bEs'],
+      ['-W', 'ignore', '-X', 'utf8', '-I'],
+      ['-Xutf8', '-sE'],
+    ]) {
+      const ended = run([LAUNCHER, 'exec', '--', PYTHON, ...options, '-c', TOLD], plain);
+      assert.deepEqual([ended.status, ended.stdout], [0, 'None None\n'], ended.stderr);
+      assert.match(ended.stderr, IGNORES);
+    }
+    const isolated = script('isolated', `#!${PYTHON} -I\n${TOLD}\n`);
+    const ended = run([LAUNCHER, 'exec', '--', isolated], plain);
+    assert.deepEqual([ended.status, ended.stdout], [0, 'None None\n'], ended.stderr);
+    assert.match(ended.stderr, IGNORES);
+  });
+
+  it("does not take the script's own words, or those of other programs, for such options", () => {
+    const app = script('app.py', `${TOLD}\n`);
+    for (const words of [
+      [PYTHON, app, '-I', '-E'],
+      [PYTHON, '-u', '-c', TOLD, '-E'],
+      [PYTHON, '-cI=0;' + TOLD],
+      [PYTHON, '-W', 'ignore::ImportWarning', '-XI', app],
+      ['sh', '-c', 'echo $OTEL_PYTHON_CONTEXT $PYTHONPATH', '-I', '-E'],
+    ]) {
+      assert.deepEqual(exec('--', ...words), { status: 0, stdout: `slt ${SITE}\n`, stderr: '' });
+    }
+  });
+
   it('ends with 127 for a program that does not exist, 126 for one that cannot be run', () => {
     writeFileSync(join(folder, 'data'), 'x');
     const missing = exec('--', 'sltagent-no-such-command');

@@ -4,8 +4,8 @@ import { native, type NativeError } from '../native.js';
 import { takeCaller, type Caller } from './caller.js';
 import { CliError, ProgramError, UsageError } from './failure.js';
 import { installation } from './installation.js';
-import { cpythonTag, findProgram, pythonOf } from './program.js';
-import { pythonVariables, SLT_CONTEXT, PYTHON_CONTEXT } from './python-variables.js';
+import { cpythonTag, findProgram, ignoresPythonPath, pythonOf } from './program.js';
+import { IGNORES_PYTHON_PATH, pythonVariables, SLT_CONTEXT, PYTHON_CONTEXT } from './python-variables.js';
 
 interface ExecArguments {
   run: boolean;
@@ -40,12 +40,20 @@ export const execCommand: CommandModule<object, ExecArguments> = {
     if (run) {
       await (await import('./exec-run.js')).execWithAgent(words, service, caller);
     }
-    become(command, rest, withVariables(caller, service));
+    const program = findProgram(command, caller.environment['PATH']);
+    become(program, words, withVariables(caller, service, program, rest));
   },
 };
 
-function withVariables(caller: Caller, service: string | undefined): Caller {
-  const { variables, warnings } = pythonVariables(caller.environment);
+function withVariables(
+  caller: Caller,
+  service: string | undefined,
+  program: string,
+  rest: readonly string[],
+): Caller {
+  const { variables, warnings } = ignoresPythonPath(program, rest)
+    ? { variables: {}, warnings: [IGNORES_PYTHON_PATH] }
+    : pythonVariables(caller.environment);
   warnings.forEach(warn);
   const named = service === undefined ? {} : { OTEL_SERVICE_NAME: service };
   return { ...caller, environment: { ...caller.environment, ...variables, ...named } };
@@ -55,8 +63,7 @@ function warn(text: string): void {
   process.stderr.write(`sltagent: ${text}\n`);
 }
 
-function become(command: string, rest: readonly string[], { state, environment }: Caller): never {
-  const program = findProgram(command, environment['PATH']);
+function become(program: string, words: readonly string[], { state, environment }: Caller): never {
   if (environment[PYTHON_CONTEXT] === SLT_CONTEXT) {
     checkPython(pythonOf(program, environment['PATH']));
   }
@@ -69,10 +76,10 @@ function become(command: string, rest: readonly string[], { state, environment }
       return error as NativeError;
     }
   };
-  let failure = start(program, [command, ...rest]);
+  let failure = start(program, [...words]);
   if (failure.code === 'ENOEXEC') {
     // A script without a first line `#!`: execvp(3) and shells give it to sh.
-    failure = start('/bin/sh', ['sh', program, ...rest]);
+    failure = start('/bin/sh', ['sh', program, ...words.slice(1)]);
   }
   throw new ProgramError(
     `${program} cannot be run: ${failure.message}`,

@@ -93,6 +93,40 @@ function shebang(path: string): string[] {
   }
 }
 
+/** Options of CPython that take a word of their own: the rest of theirs, or the next one. -c and -m end the options. */
+const WITH_VALUE = 'WX';
+const LAST = 'cm';
+
+/** Whether these words, which follow `python`, make it ignore PYTHONPATH: -E, -I, or one of them among others as in -Es. */
+function isolating(words: readonly string[]): boolean {
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? '';
+    // The script, which may also be standard input; what comes after it is the script's own.
+    if (!word.startsWith('-') || word === '-' || word === '--') return false;
+    if (word.startsWith('--')) {
+      if (word === '--check-hash-based-pycs') i++;
+      continue;
+    }
+    for (let at = 1; at < word.length; at++) {
+      const letter = word.charAt(at);
+      if (letter === 'E' || letter === 'I') return true;
+      if (LAST.includes(letter)) return false;
+      if (WITH_VALUE.includes(letter)) {
+        if (at === word.length - 1) i++;
+        break;
+      }
+    }
+  }
+  return false;
+}
+
+/** Whether the program is run by a Python that ignores PYTHONPATH: by the command's words, or by the script's first line. */
+export function ignoresPythonPath(program: string, rest: readonly string[]): boolean {
+  if (isPython(program)) return isolating(rest);
+  const words = shebang(program);
+  return isolating(words.slice(words.findIndex(isPython) + 1 || words.length));
+}
+
 /** `cpython-311` for the Python that a path leads to; undefined where its name does not say. */
 export function cpythonTag(python: string): string | undefined {
   const version = /^python3\.(\d+)(t?)$/.exec(basename(realpathSync(python)));

@@ -9,6 +9,13 @@ export interface PythonVariables {
   readonly warnings: readonly string[];
 }
 
+/**
+ * Of a program that runs with -I or -E, which then gets none of the variables: OpenTelemetry would look for our context,
+ * not find it, and log that.
+ */
+export const IGNORES_PYTHON_PATH =
+  'this program ignores PYTHONPATH (python -I or -E) and so does not take part';
+
 /** Ours goes before the user's own PYTHONPATH, which is kept. */
 export function pythonVariables(environment: Readonly<Record<string, string | undefined>>): PythonVariables {
   const chosen = environment[PYTHON_CONTEXT];
