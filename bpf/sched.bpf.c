@@ -295,6 +295,9 @@ static __always_inline void switch_out(struct slt_thread *thread, bool preempt, 
 	if (thread->state != SLT_THREAD_ON_CPU) {
 		thread->lost++;
 		count(SLT_DROP_SWITCH, 1);
+		/* Nor which call it is in now: the end of that one must not be taken for the end of the one before. */
+		thread->calls_seen = 0;
+		thread->call = 0;
 	}
 	thread->seq++;
 	barrier();

@@ -101,7 +101,7 @@ function exporterTo(environment: Record<string, string>): SpanExporter {
   const { config } = loadConfig({ environment: { SLTAGENT_EXPORT_TO: 'otlp', ...environment }, flags: [] });
   const limits = new ExportLimits({ annotated_per_second: 100_000, subspans_per_trace: 500 });
   const console = new ConsoleExporter(new PassThrough(), { json: true, colour: false });
-  const exporter = createExporter(config.export, console, {}, limits);
+  const exporter = createExporter(config.export, console, {}, limits, () => undefined);
   cleanUps.push(() => exporter.shutdown(0));
   return exporter;
 }

@@ -64,6 +64,18 @@ describe('the export queue', () => {
     queue = undefined;
   });
 
+  it('reports once that the back end takes nothing, and once that it takes spans again', async () => {
+    const answers = [down, down, taken, taken];
+    const sender = new Answering(() => answers.shift() ?? taken);
+    const told: (string | undefined)[] = [];
+    queue = new ExportQueue(sender, { ...queueDefaults, ...quick }, (problem) => told.push(problem));
+    queue.export(annotated());
+    await queue.flush(2000);
+    queue.export(annotated());
+    await queue.flush(2000);
+    assert.deepEqual(told, [down.message, undefined]);
+  });
+
   it('sends by itself what has gathered for a while, in one request', async () => {
     const sender = new Answering(() => taken);
     const exporter = start(sender);

@@ -52,7 +52,9 @@ async function main(words: readonly string[]): Promise<void> {
     .wrap(process.stdout.isTTY ? Math.min(process.stdout.columns, 120) : 100)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new UsageError(message ?? 'the command line is not understood');
+      // What yargs itself finds wrong comes as a YError.
+      if (error !== undefined && error.name !== 'YError') throw error;
+      throw new UsageError(error?.message ?? message ?? 'the command line is not understood');
     });
   if (words[0] !== undefined && COMMANDS_TO_COME.includes(words[0]))
     throw new UsageError(`${words[0]}: ${NOT_BUILT}`);

@@ -62,14 +62,15 @@ async function replay(args: ReplayArguments): Promise<void> {
     annotated_per_second: Number.MAX_SAFE_INTEGER,
     subspans_per_trace: Number.MAX_SAFE_INTEGER,
   });
-  const exporter = exporterFor(config, args, limits);
+  const log = createLog(args['log-level']);
+  const exporter = exporterFor(config, args, limits, log);
   const pipeline = new Pipeline(
     { backend, exporter, resolver: new Resolver(recordedSurroundings(entries)) },
     config,
   );
   await backend.start({ batch: (bytes) => pipeline.assembler.batch(bytes), warning: () => undefined });
   await exporter.shutdown(30_000);
-  createLog(args['log-level']).info(summarize(backend, pipeline, exporter), 'replayed');
+  log.info(summarize(backend, pipeline, exporter), 'replayed');
 }
 
 export const replayCommand: CommandModule<object, ReplayArguments> = {

@@ -11,6 +11,7 @@ import { wantsColour } from '../export/console-style.js';
 import { createExporter } from '../export/create.js';
 import { ExportLimits } from '../export/limits.js';
 import type { SpanExporter } from '../export/exporter.js';
+import { tracesUrl } from '../config/otlp.js';
 import { FilterError } from '../host/filters.js';
 import { UnixClock } from '../host/clocks.js';
 import { native } from '../native.js';
@@ -58,6 +59,7 @@ export function exporterFor(
   config: Config,
   args: Pick<RunArguments, 'json' | 'json-to'>,
   limits: ExportLimits,
+  log: Logger,
 ): SpanExporter {
   const { stdout } = process;
   const console = new ConsoleExporter(stdout, { json: args.json, colour: wantsColour(stdout, process.env) });
@@ -66,7 +68,15 @@ export function exporterFor(
     ...(args.json && config.export.to !== 'console' ? { json: console } : {}),
     ...(path === undefined ? {} : { json_to: fileExporter(path) }),
   };
-  return createExporter(config.export, console, copies, limits);
+  const endpoint = tracesUrl(config.export.otlp);
+  return createExporter(config.export, console, copies, limits, (problem) => {
+    if (problem === undefined) log.info({ endpoint }, 'the receiver takes spans again');
+    else
+      log.warn(
+        { endpoint, problem },
+        'the receiver takes no spans; they wait, and are dropped by count past a bound',
+      );
+  });
 }
 
 /** A file that a flag names. Throws UsageError where it cannot be had. */
@@ -91,6 +101,9 @@ class Agent {
   readonly #pipeline: Pipeline;
   readonly #recorder: Recorder | undefined;
   #config: Config;
+  /** What it was started with, of which some holds until its end. */
+  readonly #started: Config;
+  #ready = false;
   #stopping: Promise<void> | undefined;
 
   constructor(
@@ -98,6 +111,7 @@ class Agent {
     private readonly log: Logger,
   ) {
     this.#config = loadFromCommandLine(args).config;
+    this.#started = this.#config;
     const calls = native();
     // What it reads of other processes must not be read out of its own memory.
     calls.setNotDumpable();
@@ -110,7 +124,7 @@ class Agent {
       onSystemCalls: (attached) => this.log.info(attached ? CALLS_ATTACHED : CALLS_DETACHED),
     });
     this.#limits = new ExportLimits(this.#config.limits);
-    this.#exporter = exporterFor(this.#config, args, this.#limits);
+    this.#exporter = exporterFor(this.#config, args, this.#limits, log);
     this.#recorder =
       args.record === undefined
         ? undefined
@@ -144,9 +158,8 @@ class Agent {
     };
     // One that comes before it is ready must not end it, nor be forgotten.
     let hangUps = 0;
-    let ready = false;
     process.on('SIGHUP', () => {
-      if (ready) this.#reload();
+      if (this.#ready) this.#reload();
       else hangUps++;
     });
     await this.#backend.start(listener);
@@ -161,7 +174,7 @@ class Agent {
       },
       'ready: start services with `sltagent exec -- COMMAND`',
     );
-    ready = true;
+    this.#ready = true;
     if (hangUps > 0) this.#reload();
     await until();
     await this.stop();
@@ -177,12 +190,15 @@ class Agent {
     await this.#exporter.shutdown(SHUTDOWN_MS);
     this.#clock.stop();
     this.#recorder?.close();
+    // What never began has no summary: the reason is told by whoever ends it.
+    if (!this.#ready) return;
     const summary = summarize(this.#backend, this.#pipeline, this.#exporter);
     if (this.#pipeline.lastError !== undefined)
       this.log.error({ err: this.#pipeline.lastError }, 'a span could not be explained');
     const exported = this.#exporter.stats();
     for (const { lastProblem } of [exported, ...Object.values(exported.copies)]) {
-      if (lastProblem !== undefined) this.log.warn({ problem: lastProblem }, 'the receiver refused');
+      if (lastProblem !== undefined)
+        this.log.warn({ problem: lastProblem }, 'the last problem of the receiver');
     }
     this.log.info(summary, 'stopped');
   }
@@ -198,7 +214,7 @@ class Agent {
     }
     for (const of of AT_START) {
       const [key, value] = of(config);
-      if (value !== of(this.#config)[1])
+      if (value !== of(this.#started)[1])
         this.log.warn(`${key} has changed; it is read at the next start of the agent`);
     }
     this.#limits.set(config.limits);

@@ -65,9 +65,15 @@ export const queueDefaults: QueueOptions = {
   backoff: { firstMs: 1000, mostMs: 10_000 },
 };
 
+/** Of a request; a user who looks at the log shall not have to wait for the last of its retries. */
+const SILENCE_MS = 3000;
+
 export class ExportQueue<Parcel> implements SpanExporter {
   readonly #sender: Sender<Parcel>;
   readonly #options: QueueOptions;
+  readonly #reported: (problem: string | undefined) => void;
+  /** It was reported that the back end takes nothing. */
+  #inTrouble = false;
   readonly #tally = new ExportTally();
   readonly #queued: Packed<Parcel>[] = [];
   /** The batch of the request under way, or of the one that is repeated next. */
@@ -83,9 +89,15 @@ export class ExportQueue<Parcel> implements SpanExporter {
   #closing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(sender: Sender<Parcel>, options: QueueOptions = queueDefaults) {
+  /** reported: told once when the back end ceases to take spans, or is silent for long, and once (undefined) when it takes them again. */
+  constructor(
+    sender: Sender<Parcel>,
+    options: QueueOptions = queueDefaults,
+    reported: (problem: string | undefined) => void = () => undefined,
+  ) {
     this.#sender = sender;
     this.#options = options;
+    this.#reported = reported;
   }
 
   export(span: AnnotatedSpan): void {
@@ -207,12 +219,32 @@ export class ExportQueue<Parcel> implements SpanExporter {
         return;
       }
       this.#tally.retries += attempt > 1 ? 1 : 0;
-      const outcome = await this.#sender.send(parcels);
+      const outcome = await this.#outcomeOf(parcels);
       // An answer after the end changes nothing: what it is about has been counted.
       if (this.#isClosed() || this.#settled(batch, outcome, attempt)) {
         return;
       }
     }
+  }
+
+  /** The official exporters try again for a while before they say that they failed: a silence is told sooner. */
+  async #outcomeOf(parcels: Parcel[]): Promise<Outcome> {
+    const silence = setTimeout(() => this.#trouble(`no answer for ${SILENCE_MS} ms`), SILENCE_MS);
+    const outcome = await this.#sender.send(parcels);
+    clearTimeout(silence);
+    if (outcome.kind === 'acknowledged') this.#recovered();
+    else this.#trouble(outcome.message);
+    return outcome;
+  }
+
+  #trouble(problem: string): void {
+    if (!this.#inTrouble) this.#reported(problem);
+    this.#inTrouble = true;
+  }
+
+  #recovered(): void {
+    if (this.#inTrouble) this.#reported(undefined);
+    this.#inTrouble = false;
   }
 
   /** Asked anew after each wait. */
