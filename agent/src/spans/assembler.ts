@@ -22,7 +22,6 @@ import {
 import { nativeNumber } from '../wire/syscall-table-compat.js';
 import type {
   Amount,
-  CallTotal,
   Gap,
   KeptCall,
   ProcessKey,
@@ -32,8 +31,8 @@ import type {
   SpanKindNumber,
   ThreadShare,
   TraceId,
-  WaitTotal,
 } from './evidence.js';
+import { addTotals, addWaits } from './totals.js';
 
 /** A process that hit a probe for the first time, or has gone. */
 export interface ProcessEvent {
@@ -68,9 +67,6 @@ export interface AssemblerStats {
 
 /** Spans of which parts have arrived and the span has not: more than can be under way on all CPUs at once. */
 const MOST_PENDING = 4096;
-
-/** SLT_ERROR_WAIT of schemas/wire/record.h. */
-const ERROR_WAIT = 0xffff;
 
 /** SLT_SPAN_SAMPLED and SLT_SPAN_PARENT_REMOTE of schemas/wire/probe.h. */
 const SAMPLED = 0x01;
@@ -112,79 +108,6 @@ function identity({ span }: RecordSpan): SpanIdentity {
     startUnixNs: span.startUnixNs,
     endUnixNs: span.endUnixNs === 0n ? undefined : span.endUnixNs,
   };
-}
-
-interface WaitSum {
-  readonly number: number;
-  count: number;
-  timeNs: number;
-  maxNs: number;
-}
-
-interface CallSum extends WaitSum {
-  blockedNs: number;
-  readonly errors: { readonly errno: number; count: number }[];
-}
-
-/**
- * The sum of this number. Numbers and errors of one span are few, and most sums are found at the first place: a list
- * costs less than a map to make, to look into, and to sort.
- */
-function sumOf<T extends { readonly number: number }>(sums: readonly T[], number: number): T | undefined {
-  for (const sum of sums) if (sum.number === number) return sum;
-  return undefined;
-}
-
-function mostTimeFirst(a: WaitSum, b: WaitSum): number {
-  return b.timeNs - a.timeNs || a.number - b.number;
-}
-
-function addWaits(parts: Pending['parts']): WaitTotal[] {
-  const sums: WaitSum[] = [];
-  for (const { totals } of parts) {
-    for (const total of totals) {
-      if (total.error !== ERROR_WAIT) continue;
-      const number = nativeNumber(total.number);
-      let sum = sumOf(sums, number);
-      if (sum === undefined) {
-        sum = { number, count: 0, timeNs: 0, maxNs: 0 };
-        sums.push(sum);
-      }
-      sum.count += total.count;
-      sum.timeNs += total.timeNs;
-      sum.maxNs = Math.max(sum.maxNs, total.maxNs);
-    }
-  }
-  return sums.length > 1 ? sums.sort(mostTimeFirst) : sums;
-}
-
-function addError({ errors }: CallSum, errno: number, count: number): void {
-  const known = errors.find((error) => error.errno === errno);
-  if (known === undefined) errors.push({ errno, count });
-  else known.count += count;
-}
-
-function addTotals(parts: Pending['parts']): CallTotal[] {
-  const sums: CallSum[] = [];
-  for (const { totals } of parts) {
-    for (const total of totals) {
-      if (total.error === ERROR_WAIT) continue;
-      const number = nativeNumber(total.number);
-      let sum = sumOf(sums, number);
-      if (sum === undefined) {
-        sum = { number, count: 0, timeNs: 0, maxNs: 0, blockedNs: 0, errors: [] };
-        sums.push(sum);
-      }
-      sum.count += total.count;
-      sum.timeNs += total.timeNs;
-      sum.maxNs = Math.max(sum.maxNs, total.maxNs);
-      sum.blockedNs += total.blockedNs;
-      if (total.error !== 0) addError(sum, total.error, total.count);
-    }
-  }
-  for (const { errors } of sums)
-    if (errors.length > 1) errors.sort((a, b) => b.count - a.count || a.errno - b.errno);
-  return sums.length > 1 ? sums.sort(mostTimeFirst) : sums;
 }
 
 const NO_ADDRESS = new Uint8Array(16);
