@@ -109,13 +109,16 @@ __noinline int part_make(__u32 thread_slot, __u32 span_slot, __u32 place, __u64 
 {
 	struct slt_span_slot *span = span_at(span_slot);
 	struct slt_thread *thread = thread_at(thread_slot);
-	struct slt_process *process = span ? process_at_index(span->process) : 0;
+	struct slt_process *process = thread ? process_at_index(thread->process) : 0;
 	struct slt_user *user = process ? user_of(process) : 0;
 	struct slt_control *settings = settings_now();
 	struct slt_part *part;
 	__u32 index;
 
 	if (!span || !thread)
+		return 0;
+	/* The slot is another process's by now: the span that was meant has ended. */
+	if (span->process != thread->process)
 		return 0;
 	if (!process || !user)
 		return 0;
@@ -133,7 +136,7 @@ __noinline int part_make(__u32 thread_slot, __u32 span_slot, __u32 place, __u64 
 	if (!part)
 		return 0;
 	slot_taken(&process->parts, &user->parts);
-	part_start(part, thread_slot, span_slot, span->process, place, span->record.serial, thread->tid, now);
+	part_start(part, thread_slot, span_slot, thread->process, place, span->record.serial, thread->tid, now);
 	part->lost_before = thread->lost;
 	part->state = SLT_PART_WORKING;
 	__sync_fetch_and_add(&span->parts_made, 1);
@@ -214,7 +217,21 @@ __noinline int context_leave(__u32 thread_slot, __u32 part_slot, __u64 now)
 	return 0;
 }
 
-__noinline int context_change(__u32 thread_slot, __u32 span_slot)
+/* The thread does not work in it after all. */
+static __always_inline void abandon_join(__u32 part_slot)
+{
+	struct slt_part *part = part_at(part_slot);
+
+	if (part)
+		*(volatile __u32 *)&part->state = SLT_PART_IDLE;
+}
+
+/*
+ * `serial` is that of the span which is meant: another thread may end it at any moment, and its slot be the next
+ * span's. That it was still the same after the part was made is certain; a part that was made too late stays empty, for the thread
+ * does not work in it.
+ */
+__noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial)
 {
 	struct slt_thread *thread = thread_at(thread_slot);
 	struct slt_span_slot *span;
@@ -237,6 +254,13 @@ __noinline int context_change(__u32 thread_slot, __u32 span_slot)
 		part = 0;
 	settle(thread, part, account);
 	after = span_slot ? part_join(thread_slot, span_slot, now) : 0;
+	barrier();
+	if (span && !span_is_open(span, serial)) {
+		count(SLT_DROP_CONTEXT_UNKNOWN, 1);
+		abandon_join(after);
+		span = 0;
+		after = 0;
+	}
 	thread->part = after;
 	if (span && after) {
 		if (lags_behind_capture(thread))
@@ -255,18 +279,19 @@ int BPF_KPROBE(probe_context_set, const struct slt_span *told)
 	__u32 slot = thread_enter();
 	struct slt_thread *thread = thread_at(slot);
 	struct slt_span_key key = {};
+	struct found_span found = {};
 	struct slt_open_span *open;
 
 	if (!thread)
 		return 0;
 	if (!told)
-		return context_change(slot, 0);
+		return context_change(slot, 0, 0);
 	open = find_span(thread, told, &key);
 	if (!key.tgid)
 		return 0;
-	if (!open)
+	if (!open || !span_found(open, &key, &found))
 		count(SLT_DROP_CONTEXT_UNKNOWN, 1);
-	return context_change(slot, open ? open->slot : 0);
+	return context_change(slot, found.slot, found.serial);
 }
 
 /*

@@ -242,7 +242,7 @@ __noinline int thread_gone(__u32 tid, __u64 start_ns)
 		return 0;
 	if (process->start_ns != start_ns)
 		return 0;
-	context_change(slot, 0);
+	context_change(slot, 0, 0);
 	*(volatile __u16 *)place = 0;
 	barrier();
 	if (*on_cpu == slot)
@@ -310,6 +310,8 @@ __noinline int thread_create(void)
 	struct slt_user *user;
 	int process_slot;
 
+	if (!slot)
+		count(SLT_DROP_THREAD_SLOTS, 1); /* kernel.pid_max was raised since: its number is beyond the table */
 	if (!slot || !settings)
 		return 0;
 	process_slot = process_enter();

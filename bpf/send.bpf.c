@@ -54,6 +54,7 @@ __noinline int resource_send(__u32 span_slot, __u64 address)
 	struct slt_user *user = process ? user_of(process) : 0;
 	struct slt_control *settings = settings_now();
 	struct slt_record_resource *record;
+	bool readable = true;
 	__u32 number;
 
 	if (!span || !process)
@@ -84,11 +85,16 @@ __noinline int resource_send(__u32 span_slot, __u64 address)
 		/* A record all the same: what was produced is sent or lost, never neither. Its number 0 says that it holds nothing. */
 		record->resource.number = 0;
 		record->resource.length = 0;
+		readable = false;
 	}
 	bpf_ringbuf_submit(record, 0);
 	count(SLT_COUNT_RECORDS_SENT, 1);
 	bytes_sent(process, user, sizeof(*record));
-	process->resources_sent |= 1ull << number;
+	/* A page that was out of memory at this moment is there at the end of another span, perhaps. */
+	if (readable)
+		process->resources_sent |= 1ull << number;
+	else
+		count(SLT_DROP_PROBE_UNREADABLE, 1);
 	return 0;
 }
 

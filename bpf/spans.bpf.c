@@ -22,7 +22,7 @@ static __always_inline bool is_zero(const __u8 id[SLT_SPAN_ID_BYTES])
 static __always_inline void find_parent(struct slt_span_slot *span)
 {
 	struct slt_span_key key = span->key;
-	struct slt_span_slot *parent;
+	struct found_span found = {};
 	struct slt_open_span *open;
 
 	span->parent = 0;
@@ -31,11 +31,29 @@ static __always_inline void find_parent(struct slt_span_slot *span)
 		return;
 	__builtin_memcpy(key.span_id, span->record.span.parent_span_id, sizeof(key.span_id));
 	open = bpf_map_lookup_elem(&open_spans, &key);
-	parent = open ? span_at(open->slot) : 0;
-	if (!parent)
+	if (!open || !span_found(open, &key, &found))
 		return;
-	span->parent = open->slot;
-	span->record.parent_serial = parent->record.serial;
+	span->parent = found.slot;
+	span->record.parent_serial = found.serial;
+}
+
+/* Gives the parts that the slot holds back, each to the process that it counts against. */
+__noinline int parts_free(__u32 span_slot)
+{
+	struct slt_span_slot *span = span_at(span_slot);
+
+	if (!span)
+		return 0;
+	for (int i = 0; i < SLT_SPAN_PARTS; i++) {
+		struct slt_part *part = part_at(span->parts[i]);
+
+		if (part) {
+			parts_given_back(part->process, 1);
+			part_release(part, span->parts[i]);
+		}
+		span->parts[i] = 0;
+	}
+	return 0;
 }
 
 /* Serial numbers hold the slot in their low bits, so that no two are the same and none needs a shared counter. */
@@ -61,7 +79,6 @@ static __always_inline void span_prepare(struct slt_span_slot *span, __u32 slot,
 	span->active_since = 0;
 	span->idle_since = now;
 	span->idle_mark = span->starter_account[SLT_CLASS_BLOCKED_POLL];
-	__builtin_memset(span->parts, 0, sizeof(span->parts));
 	record->serial = (record->serial | (SERIAL_STEP - 1)) + 1 + slot;
 	record->header.type = SLT_RECORD_SPAN;
 	record->header.version = SLT_RECORD_VERSION;
@@ -129,6 +146,8 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 		count(SLT_DROP_PROBE_VERSION, 1);
 		goto give_back;
 	}
+	/* A thread that came to the span before in this slot just as that ended has left its part there. */
+	parts_free(slot);
 	account_read(thread_slot, 0, now);
 	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
 		span->starter_account[i] = thread->reading[i];
@@ -303,27 +322,6 @@ static __always_inline bool may_be_fast(const struct slt_record_span *record)
 
 /* ---- end ---- */
 
-__noinline int parts_free(__u32 span_slot)
-{
-	struct slt_span_slot *span = span_at(span_slot);
-	__u32 freed = 0;
-
-	if (!span)
-		return 0;
-	for (int i = 0; i < SLT_SPAN_PARTS; i++) {
-		struct slt_part *part = part_at(span->parts[i]);
-
-		if (part) {
-			part_release(part, span->parts[i]);
-			freed++;
-		}
-		span->parts[i] = 0;
-	}
-	if (freed)
-		parts_given_back(span->process, freed);
-	return 0;
-}
-
 static __always_inline void note_conditions(struct slt_span_slot *span)
 {
 	struct slt_record_span *record = &span->record;
@@ -361,7 +359,7 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 	/* The thread that ends it hands over what it has open in it, as at any change. */
 	part = ender ? part_at(ender->part) : 0;
 	if (part && part->span == span_slot && part->owner == ender_slot)
-		context_change(ender_slot, 0);
+		context_change(ender_slot, 0, 0);
 	now = bpf_ktime_get_ns();
 	if (ender) {
 		account_read(ender_slot, 0, now);
@@ -407,8 +405,9 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 SEC("uprobe")
 int BPF_KPROBE(probe_span_end, const struct slt_span *told, const struct slt_resource *resource)
 {
-	__u32 thread_slot = thread_enter(), slot = 0, enders = 0;
+	__u32 thread_slot = thread_enter();
 	struct slt_thread *thread = thread_at(thread_slot);
+	struct found_span found = {};
 	struct slt_span_key key = {};
 	struct slt_open_span *open;
 	struct slt_span_slot *span;
@@ -418,22 +417,18 @@ int BPF_KPROBE(probe_span_end, const struct slt_span *told, const struct slt_res
 	open = find_span(thread, told, &key);
 	if (!key.tgid)
 		return 0;
-	if (open) {
-		slot = open->slot;
-		enders = open->enders;
-	}
-	span = span_at(slot);
+	span = open && span_found(open, &key, &found) ? span_at(found.slot) : 0;
 	if (!span) {
 		count(SLT_DROP_END_UNKNOWN, 1);
 		return 0;
 	}
-	if (!span_take(span, &key, enders))
+	if (!span_take(span, &key, found.enders))
 		return 0;
 	/* What the end says of the span replaces what the start said, unless it cannot be read any more. */
 	if (bpf_probe_read_user(&span->record.span, sizeof(span->record.span), told))
 		count(SLT_DROP_PROBE_UNREADABLE, 1);
-	resource_send(slot, (__u64)resource);
-	return span_finish(slot, thread_slot, 0);
+	resource_send(found.slot, (__u64)resource);
+	return span_finish(found.slot, thread_slot, 0);
 }
 
 /*

@@ -20,8 +20,8 @@ extern int thread_enter(void);
  */
 extern int account_read(__u32 thread_slot, __u32 span_slot, __u64 now);
 
-/* contexts.bpf.c: the thread works for this span from now on; 0: for none. */
-extern int context_change(__u32 thread_slot, __u32 span_slot);
+/* contexts.bpf.c: the thread works for the span in this slot from now on, if that still has this serial number; slot 0: for none. */
+extern int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial);
 
 /* contexts.bpf.c: the thread's part of the span: the one that it has, or a new one. 0: there was no room, which is counted. */
 extern int part_join(__u32 thread_slot, __u32 span_slot, __u64 now);
@@ -87,6 +87,45 @@ static __always_inline struct slt_open_span *find_span(const struct slt_thread *
 	key->process_start_ns = process->start_ns;
 	key->tgid = thread->tgid;
 	return bpf_map_lookup_elem(&open_spans, key);
+}
+
+/* What stood in `open_spans`, held against the slot. */
+struct found_span {
+	__u32 slot;
+	__u32 enders;
+	__u64 serial;
+};
+
+static __always_inline bool same_key(const struct slt_span_key *a, const struct slt_span_key *b)
+{
+	__u64 id_a, id_b;
+
+	__builtin_memcpy(&id_a, a->span_id, sizeof(id_a));
+	__builtin_memcpy(&id_b, b->span_id, sizeof(id_b));
+	return id_a == id_b && a->process_start_ns == b->process_start_ns && a->tgid == b->tgid;
+}
+
+/*
+ * Whether the span of this key is what its entry leads to. The entry, and the slot, may have become another's since the
+ * look-up, also another process's: a map gives the memory of what was deleted to the next.
+ */
+static __always_inline bool span_found(const struct slt_open_span *open, const struct slt_span_key *key,
+				       struct found_span *found)
+{
+	__u32 slot = open->slot, enders = open->enders;
+	struct slt_span_slot *span = span_at(slot);
+	__u64 serial;
+
+	if (!span)
+		return false;
+	serial = *(volatile __u64 *)&span->record.serial;
+	barrier();
+	if (!same_key(&span->key, key))
+		return false;
+	found->slot = slot;
+	found->enders = enders;
+	found->serial = serial;
+	return true;
 }
 
 /*

@@ -104,24 +104,33 @@ export function elfSegments(path: string): Segment[] {
   return within(path, (file) => file.segments());
 }
 
+function startsWith(text: Buffer, at: number, label: Buffer): boolean {
+  return (
+    at + label.length <= text.length && text.compare(label, 0, label.length, at, at + label.length) === 0
+  );
+}
+
 /** Those of the named symbols that .dynsym or .symtab defines. Throws where the file is no ELF file or cannot be read. */
 export function elfSymbols(path: string, names: readonly string[]): Map<string, ElfSymbol> {
   return within(path, (file) => {
-    const wanted = new Set(names);
+    const labels = names.map((name) => ({ name, label: Buffer.from(`${name}\0`, 'latin1') }));
     const found = new Map<string, ElfSymbol>();
     const sections = file.sections();
     const segments = file.segments();
-    for (const table of sections.filter(({ type }) => type === SHT_DYNSYM || type === SHT_SYMTAB)) {
+    // A linker writes at most one of each. More would be there to keep us busy: the file is another user's.
+    const tables = [SHT_DYNSYM, SHT_SYMTAB].flatMap(
+      (type) => sections.find((each) => each.type === type) ?? [],
+    );
+    for (const table of tables) {
       const strings = sections[table.link];
       if (strings === undefined) continue;
       const text = file.read(strings.offset, strings.size);
       const symbols = file.read(table.offset, table.size);
       for (let at = 0; at + SYM_SIZE <= symbols.length; at += SYM_SIZE) {
         const start = symbols.readUInt32LE(at);
-        const end = text.indexOf(0, start);
-        const name = text.toString('latin1', start, end);
+        const name = labels.find(({ label }) => startsWith(text, start, label))?.name;
         // Section 0 is an undefined symbol.
-        if (!wanted.has(name) || found.has(name) || symbols.readUInt16LE(at + 6) === 0) continue;
+        if (name === undefined || found.has(name) || symbols.readUInt16LE(at + 6) === 0) continue;
         const value = symbols.readBigUInt64LE(at + 8);
         const size = symbols.readBigUInt64LE(at + 16);
         found.set(name, { name, value, size, fileOffset: fileOffset(segments, value) });
