@@ -217,13 +217,15 @@ __noinline int context_leave(__u32 thread_slot, __u32 part_slot, __u64 now)
 	return 0;
 }
 
-/* The thread does not work in it after all. */
+/* The thread does not work in it after all: it is as one that only brings what children left, of whom there are none. */
 static __always_inline void abandon_join(__u32 part_slot)
 {
 	struct slt_part *part = part_at(part_slot);
 
-	if (part)
-		*(volatile __u32 *)&part->state = SLT_PART_IDLE;
+	if (!part)
+		return;
+	part->record.flags |= SLT_PART_ABSORBED;
+	*(volatile __u32 *)&part->state = SLT_PART_IDLE;
 }
 
 /*
