@@ -11,7 +11,7 @@ const launcher = join(root, 'agent', 'bin', 'sltagent');
 const python = join(root, 'build', 'python', 'demo', 'bin', 'python');
 
 /** Emulated, and beside another machine, everything takes ten times as long. */
-const STEP_MS = 120_000;
+const STEP_MS = 240_000;
 /** The first spans begin before the tracepoints are attached, and say so. */
 const ATTEMPTS = 20;
 
