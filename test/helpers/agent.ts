@@ -123,6 +123,16 @@ export class Agent {
     writeFileSync(join(this.#folder, 'config.yaml'), text);
   }
 
+  /** Replaces the configuration and sends SIGHUP; resolves once it holds. */
+  async reload(config: object): Promise<void> {
+    const reloads = (): number =>
+      this.logged.filter(({ msg }) => msg === 'the configuration was reloaded').length;
+    const before = reloads();
+    this.configure(JSON.stringify(config));
+    this.signal('SIGHUP');
+    await this.log(() => reloads() > before);
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#program.signal(signal);
   }

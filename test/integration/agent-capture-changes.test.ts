@@ -47,15 +47,6 @@ describe('the agent, with captures side by side or one after the other', functio
   before(() => void (path = compileAgainstLibslt('waits')));
   afterEach(endPrograms);
 
-  async function reload(agent: Agent, config: object): Promise<void> {
-    const reloads = (): number =>
-      agent.logged.filter(({ msg }) => msg === 'the configuration was reloaded').length;
-    const before = reloads();
-    agent.configure(JSON.stringify(config));
-    agent.signal('SIGHUP');
-    await agent.log(() => reloads() > before);
-  }
-
   async function detached(agent: Agent): Promise<void> {
     const deadline = Date.now() + DETACHED_MS;
     while (systemCallsAttached(agent.pid).length > 0) {
@@ -122,7 +113,7 @@ describe('the agent, with captures side by side or one after the other', functio
       await waiter.tell('nanosleep 50');
       waiter.program.say('nanosleep 500');
       await inCall(waiter.program.pid, 35);
-      await reload(agent, config);
+      await agent.reload(config);
       await waiter.program.next();
       await waiter.tell('nanosleep 50');
       const span = await waiter.span(await waiter.tell('end 0'));
@@ -160,7 +151,7 @@ describe('the agent, with captures side by side or one after the other', functio
     waiter.program.say(`count ${spans}`);
     for (let round = 0; round < rounds; round++) {
       await pause(250);
-      await reload(agent, { ...config, capture: round % 2 === 0 ? 'all' : 'blocking' });
+      await agent.reload({ ...config, capture: round % 2 === 0 ? 'all' : 'blocking' });
     }
     await waiter.program.next();
     await agent.count(spans, ({ name }) => name === 'count');

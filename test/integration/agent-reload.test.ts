@@ -13,15 +13,6 @@ describe('the agent, when its configuration changes', function () {
   this.timeout(60_000);
   afterEach(endPrograms);
 
-  async function reload(agent: Agent, config: object): Promise<void> {
-    const reloads = (): number =>
-      agent.logged.filter(({ msg }) => msg === 'the configuration was reloaded').length;
-    const before = reloads();
-    agent.configure(JSON.stringify(config));
-    agent.signal('SIGHUP');
-    await agent.log(() => reloads() > before);
-  }
-
   /** Tells agent-programs/open.py what to do; gives the id of the span. */
   async function tell(program: Program, what: 'start' | 'work' | 'end', name: string): Promise<string> {
     program.say(what === 'work' ? `work ${name} 100` : `${what} ${name}`);
@@ -50,13 +41,13 @@ describe('the agent, when its configuration changes', function () {
 
       const open = await tell(program, 'start', 'a');
       await tell(program, 'work', 'a');
-      await reload(agent, lax);
+      await agent.reload(lax);
       await tell(program, 'end', 'a');
       const later = await whole(program, 'b');
 
       const openToo = await tell(program, 'start', 'c');
       await tell(program, 'work', 'c');
-      await reload(agent, strict);
+      await agent.reload(strict);
       await tell(program, 'end', 'c');
       const laterToo = await whole(program, 'd');
 
@@ -82,7 +73,7 @@ describe('the agent, when its configuration changes', function () {
     await whole(program, 'attaches');
     const before = await whole(program, 'before');
     assert.equal(total(await agent.span(({ span_id }) => span_id === before), 'clock_nanosleep')?.count, 1);
-    await reload(agent, {
+    await agent.reload({
       ...alone,
       threshold: '40ms',
       limits: plenty,
@@ -148,7 +139,7 @@ describe('the agent, when its configuration changes', function () {
     await together(1);
     // What has ended is under way to the agent, which is to judge it by the first limit.
     await pause(1000);
-    await reload(agent, config(1000));
+    await agent.reload(config(1000));
     // A new limit is a new rate: what may leave grows by it.
     await pause(1000);
     await together(2);
