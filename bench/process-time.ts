@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { unlessGone } from '../agent/src/host/processes.js';
 
 /**
  * User and kernel time of all threads that a process has, to the nanosecond: the first field of
@@ -7,7 +8,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 export function processCpuSeconds(pid: number): number {
   const tasks = `/proc/${pid}/task`;
   return readdirSync(tasks).reduce(
-    (sum, tid) => sum + Number(readFileSync(`${tasks}/${tid}/schedstat`, 'utf8').split(' ')[0]) / 1e9,
+    (sum, tid) =>
+      sum +
+      Number(unlessGone(() => readFileSync(`${tasks}/${tid}/schedstat`, 'utf8'))?.split(' ')[0] ?? 0) / 1e9,
     0,
   );
 }

@@ -1,7 +1,6 @@
 /** Which BPF objects a process holds, and which of them still exist in the kernel. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { unlessGone } from '../../agent/src/host/processes.js';
+import { presentFiles } from './present-files.js';
 
 type Kind = 'prog' | 'map' | 'link';
 
@@ -9,11 +8,7 @@ export type BpfObjects = Readonly<Record<Kind, readonly number[]>>;
 
 /** From the descriptors of the process: others on this machine may have objects of the same names. */
 export function bpfObjectsOf(pid: number): BpfObjects {
-  const folder = `/proc/${pid}/fdinfo`;
-  // One that is gone: of this process itself, what readdir used.
-  const infos = readdirSync(folder).flatMap(
-    (fd) => unlessGone(() => readFileSync(`${folder}/${fd}`, 'utf8')) ?? [],
-  );
+  const infos = presentFiles(`/proc/${pid}/fdinfo`);
   const ids = (kind: Kind): number[] =>
     infos.flatMap((info) => {
       // A link's descriptor names its program too.

@@ -1,6 +1,6 @@
 /** Which BPF programs a process has attached: by the links that it holds, so that another agent's on the machine do not count. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { presentFiles } from './present-files.js';
 
 interface BpfProgram {
   readonly id: number;
@@ -14,20 +14,10 @@ function bpfPrograms(): BpfProgram[] {
   ) as BpfProgram[];
 }
 
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw error;
-  }
-}
-
 /** Names of the programs, cut to 15 letters, as the kernel keeps them. A program has none before its link. */
 export function attachedBy(pid: number): string[] {
   const names = new Map(bpfPrograms().map(({ id, name }) => [id, name ?? String(id)]));
-  return readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
-    const info = readIfThere(`/proc/${pid}/fdinfo/${fd}`);
+  return presentFiles(`/proc/${pid}/fdinfo`).flatMap((info) => {
     const id = /^link_type:/m.test(info) ? /^prog_id:\s*(\d+)/m.exec(info)?.[1] : undefined;
     return id === undefined ? [] : [names.get(Number(id)) ?? id];
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { native, type BpfObject, type DrainOptions, type RingBufferReader } from '../../agent/src/native.js';
+import { presentFiles } from '../helpers/present-files.js';
 import {
   closeFixtures,
   loadFixture,
@@ -280,9 +280,7 @@ describe('addon: ring buffers', () => {
   it('blocks all signals on its thread', () => {
     const object = loadFixture('ring');
     drain(object, new Received());
-    const threads = readdirSync('/proc/self/task').map((id) =>
-      readFileSync(`/proc/self/task/${id}/status`, 'utf8'),
-    );
+    const threads = presentFiles('/proc/self/task', 'status');
     const ours = threads.filter((status) => /^Name:\s+slt-ring$/m.test(status));
     assert.equal(ours.length, 1);
     // All but SIGKILL and SIGSTOP, and the two that libc keeps (32 and 33).

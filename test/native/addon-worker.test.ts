@@ -1,28 +1,19 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { presentFiles } from '../helpers/present-files.js';
 import { native } from '../../agent/src/native.js';
 import { closeFixtures, fixturePath, loadFixture, requireRoot, u64 } from './fixtures.js';
 
-/** The numbers of BPF maps and programs that this process holds, by its descriptors. */
+/** The numbers of BPF maps, programs and links that this process holds, by its descriptors. */
 function bpfDescriptors(): number {
-  const kinds = readdirSync('/proc/self/fdinfo').map((fd) => {
-    try {
-      return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
-    } catch {
-      return ''; // the descriptor that readdir itself used
-    }
-  });
+  const kinds = presentFiles('/proc/self/fdinfo');
   return kinds.filter((text) => /^(map|prog|link)_id:/m.test(text)).length;
 }
 
 function ringThreads(): number {
-  const names = readdirSync('/proc/self/task').map((id) =>
-    readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim(),
-  );
-  return names.filter((name) => name === 'slt-ring').length;
+  return presentFiles('/proc/self/task', 'comm').filter((name) => name.trim() === 'slt-ring').length;
 }
 
 describe('addon: worker threads', () => {

@@ -1,7 +1,8 @@
 /**
  * Opens, loads, attaches, drains and closes many times over, also with failures; half of the links are left to close(). Prints the kernel's ids of the BPF objects that it had, and the numbers of its descriptors before and after.
  */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { presentFiles } from '../helpers/present-files.js';
 import { native } from '../../agent/src/native.js';
 import { fixturePath, u32, u64 } from './fixtures.js';
 
@@ -22,13 +23,9 @@ const ids = { prog: new Set<number>(), map: new Set<number>(), link: new Set<num
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 function noteIds(): void {
-  for (const fd of readdirSync('/proc/self/fdinfo')) {
-    try {
-      const found = /^(prog|map|link)_id:\s+(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'));
-      if (found) ids[found[1] as keyof typeof ids].add(Number(found[2]));
-    } catch {
-      // the descriptor that readdir itself used
-    }
+  for (const info of presentFiles('/proc/self/fdinfo')) {
+    const found = /^(prog|map|link)_id:\s+(\d+)$/m.exec(info);
+    if (found) ids[found[1] as keyof typeof ids].add(Number(found[2]));
   }
 }
 
