@@ -69,6 +69,14 @@ describe('the Python library', function () {
       ]);
     });
 
+    it('when the SDK is the first that is imported, also where that fails at first', async () => {
+      const all = ['process', 'start alone', 'context alone', 'context -', 'end alone'];
+      await run('sdk_first');
+      assert.deepEqual(inWords(recording.hits()), all);
+      await run('sdk_first', { env: { SLT_TEST_FAIL_FIRST: '1' } });
+      assert.deepEqual(inWords(recording.hits()), [...all, ...all]);
+    });
+
     it('with the ids, parent, kind, flags and times that the SDK gives them', async () => {
       const { outer, inner } = JSON.parse(await run('sequence')) as Record<'outer' | 'inner', SpanOfProgram>;
       const [, startOuter, , startInner, , , endInner, , endOuter] = recording.hits();

@@ -7,10 +7,33 @@ import sys
 def when_imported(name, action):
     """Calls action(module) right after the module's first import, or now where that has been. What action raises is swallowed."""
     module = sys.modules.get(name)
-    if module is not None:
-        _quietly(action, module)
-    else:
+    spec = getattr(module, "__spec__", None)
+    if module is None:
         sys.meta_path.insert(0, _Finder(name, action))
+    elif getattr(spec, "_initializing", False):
+        # It is being imported, and what it imports has led here.
+        _at_end_of_import(spec, lambda: when_imported(name, action))
+    else:
+        _quietly(action, module)
+
+
+def _at_end_of_import(spec, call):
+    """Calls call() when the import under way of spec's module ends, well or not: then the import system lowers a flag in it."""
+    plain = type(spec)
+
+    class Watched(plain):
+        @property
+        def _initializing(self):
+            return vars(self)["_initializing"]
+
+        @_initializing.setter
+        def _initializing(self, value):
+            vars(self)["_initializing"] = value
+            if not value:
+                self.__class__ = plain
+                call()
+
+    spec.__class__ = Watched
 
 
 def _quietly(action, module):
