@@ -140,6 +140,21 @@ static bool is_recording_span(PyObject *object)
 	return PyObject_TypeCheck(object, (PyTypeObject *)recording_span);
 }
 
+bool announce_is_unstarted(PyObject *span)
+{
+	struct pending_exception pending;
+	int started;
+
+	if (!announce_enabled() || !is_recording_span(span))
+		return false;
+	pending = set_exception_aside();
+	started = span_has_started(span);
+	if (started < 0)
+		fail();
+	put_exception_back(pending);
+	return started == 0;
+}
+
 void announce_span_start(PyObject *span)
 {
 	struct pending_exception pending;

@@ -11,6 +11,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdbool.h>
+
 /* Makes the attribute names that are looked up. -1 with an exception set when that failed. */
 int announce_init(void);
 
@@ -22,6 +24,8 @@ int announce_init(void);
  */
 void announce_configure(PyObject *variable, PyObject *span_key, PyObject *span_type, PyObject *resource_text);
 
+/* Whether the start of this object, which is about to be called, is to be announced. */
+bool announce_is_unstarted(PyObject *span);
 void announce_span_start(PyObject *span);
 /* Of a span which has not ended yet. end_time: in Unix nanoseconds, or None for now. */
 void announce_span_end(PyObject *span, PyObject *end_time);

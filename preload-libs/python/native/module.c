@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The module _sltagent_native: what _sltagent calls at a span's start and end
- * and at a change of context. After configure() none of it raises.
+ * The module _sltagent_native: what stands in place of the SDK's methods at a span's start and end, and what
+ * _sltagent calls at a change of context. After configure() none of it raises by itself.
  */
 #include "announce.h"
+#include "announced_method.h"
 #include "task_switch.h"
 
 #ifdef Py_GIL_DISABLED
@@ -29,17 +30,14 @@ static PyObject *follow_loop(PyObject *Py_UNUSED(module), PyObject *loop)
 	Py_RETURN_NONE;
 }
 
-static PyObject *span_start(PyObject *Py_UNUSED(module), PyObject *span)
+static PyObject *make_announced_start(PyObject *Py_UNUSED(module), PyObject *method)
 {
-	announce_span_start(span);
-	Py_RETURN_NONE;
+	return announced_start(method);
 }
 
-static PyObject *span_end(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+static PyObject *make_announced_end(PyObject *Py_UNUSED(module), PyObject *method)
 {
-	if (count == 2)
-		announce_span_end(arguments[0], arguments[1]);
-	Py_RETURN_NONE;
+	return announced_end(method);
 }
 
 static PyObject *context_changed(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(nothing))
@@ -53,9 +51,10 @@ static PyMethodDef methods[] = {
 	  "configure(variable, span_key, span_type, resource_text): begin to announce." },
 	{ "follow_loop", follow_loop, METH_O,
 	  "follow_loop(module): announce also the changes of context that this extension module makes from C." },
-	{ "span_start", span_start, METH_O, "span_start(span): the span has started." },
-	{ "span_end", (PyCFunction)(void (*)(void))span_end, METH_FASTCALL,
-	  "span_end(span, end_time): the span is about to end, at end_time (Unix ns; None: now)." },
+	{ "announced_start", make_announced_start, METH_O,
+	  "announced_start(start): a method for the place of the SDK's Span.start, which announces the span." },
+	{ "announced_end", make_announced_end, METH_O,
+	  "announced_end(end): a method for the place of the SDK's Span.end, which announces that the span is about to end." },
 	{ "context_changed", context_changed, METH_NOARGS,
 	  "context_changed(): another context has become this thread's." },
 	{ NULL, NULL, 0, NULL },
@@ -67,7 +66,7 @@ static int initialise(PyObject *Py_UNUSED(module))
 		PyErr_SetString(PyExc_ImportError, "_sltagent_native serves the main interpreter only");
 		return -1;
 	}
-	return announce_init();
+	return announce_init() < 0 ? -1 : announced_method_init();
 }
 
 static PyModuleDef_Slot slots[] = {

@@ -20,29 +20,6 @@ def follow(sdk, context):
 
     native = context.native
     native.configure(context._current_context, _SPAN_KEY, sdk.Span, resource_text)
-    sdk.Span.start = announced_start(sdk.Span.start, native.span_start)
-    sdk.Span.end = announced_end(sdk.Span.end, native.span_end)
+    sdk.Span.start = functools.wraps(sdk.Span.start)(native.announced_start(sdk.Span.start))
+    sdk.Span.end = functools.wraps(sdk.Span.end)(native.announced_end(sdk.Span.end))
     when_imported("uvloop.loop", native.follow_loop)
-
-
-def announced_start(start, announce):
-    @functools.wraps(start)
-    def announced(self, *args, **kwargs):
-        # The SDK refuses a second start; it is not announced either.
-        is_first = getattr(self, "_start_time", None) is None
-        result = start(self, *args, **kwargs)
-        if is_first:
-            announce(self)
-        return result
-
-    return announced
-
-
-def announced_end(end, announce):
-    @functools.wraps(end)
-    def announced(self, *args, **kwargs):
-        # Before, because the SDK's own end may export the span at once, which is no part of it.
-        announce(self, args[0] if args else kwargs.get("end_time"))
-        return end(self, *args, **kwargs)
-
-    return announced
