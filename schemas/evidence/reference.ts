@@ -100,6 +100,7 @@ children worked beside it. \`unaccounted\` is the same in both.
 ## Causes
 
 \`slt.cause.type\` is the largest of these groups of \`slt.time_total\`, with one exception, \`syscalls\`.
+Where the second largest holds a quarter of the wall time, \`slt.cause.text\` tells of it too.
 
 ${table(
   ['Type', 'In words', 'Time'],

@@ -98,9 +98,23 @@ describe('the cause of a slow span', () => {
     const own = { 'runqueue.yielded': 60 * MS, 'runqueue.preempted': 1 * MS, 'on_cpu.any': 39 * MS };
     assert.equal(
       causeOf({ own, capture: 'blocking' }).text,
-      '61.0 ms of 100.0 ms (61 %) ready to run, but waiting for a CPU (preempted 1.0 ms, woken 0.0 ms, yielded 60.0 ms)',
+      '61.0 ms of 100.0 ms (61 %) ready to run, but waiting for a CPU (preempted 1.0 ms, woken 0.0 ms, yielded 60.0 ms)' +
+        '; then 39.0 ms (39 %) on the CPU',
     );
     assert.doesNotMatch(causeOf({ own: { 'runqueue.woken': 60 * MS } }).text, /yielded/);
+  });
+
+  it('tells of the second where that holds a quarter of the wall time', () => {
+    const own = { 'blocked.lock': 45 * MS, 'blocked.disk': 25 * MS, 'on_cpu.user': 24 * MS };
+    assert.equal(
+      causeOf({ own }).text,
+      '45.0 ms of 100.0 ms (45 %) waiting for a lock; then 25.0 ms (25 %) waiting for a disk',
+    );
+    assert.doesNotMatch(causeOf({ own: { ...own, 'blocked.disk': 24.9 * MS } }).text, /then/);
+    assert.match(
+      causeOf({ own: { 'blocked.net': 60 * MS } }).text,
+      /; then 40.0 ms \(40 %\) not accounted for$/,
+    );
   });
 
   it('does not tell a lock from the GIL in Python without proof', () => {

@@ -55,6 +55,9 @@ const MANY_CALLS = 100;
 const SHORT_CALL_NS = 100_000;
 const CALLS_SHARE = 0.25;
 
+/** What takes this share of the wall time is told too where it is not the cause. */
+const RUNNER_UP_SHARE = 0.25;
+
 interface Group extends Classes {
   readonly timeNs: number;
 }
@@ -88,17 +91,15 @@ export function unprovedLock({ runtime, evidence }: ResolvedSpan): boolean {
   return runtime === 'python' && !evidence.runtimeKnown;
 }
 
-function largestGroup(resolved: ResolvedSpan, times: ReadonlyMap<string, number>): Group {
-  let largest = UNACCOUNTED;
-  let timeNs = 0;
-  for (const group of GROUPS) {
-    const groupNs = timeIn(times, group.classes);
-    if (groupNs <= timeNs) continue;
-    largest = group;
-    timeNs = groupNs;
-  }
-  const { type, classes } = largest;
-  return { type: type === 'lock' && unprovedLock(resolved) ? 'lock_or_runtime' : type, classes, timeNs };
+/** What took any time, longest first. */
+function groupsByTime(resolved: ResolvedSpan, times: ReadonlyMap<string, number>): readonly Group[] {
+  return GROUPS.map(({ type, classes }) => ({
+    type: type === 'lock' && unprovedLock(resolved) ? 'lock_or_runtime' : type,
+    classes,
+    timeNs: timeIn(times, classes),
+  }))
+    .filter(({ timeNs }) => timeNs > 0)
+    .sort((a, b) => b.timeNs - a.timeNs);
 }
 
 /** The recorded calls as the cause, where they are many and short and nothing else stands out. */
@@ -156,6 +157,17 @@ function detail(
   }
 }
 
+function share(timeNs: number, wallNs: number): number {
+  return wallNs > 0 ? Math.floor((100 * timeNs) / wallNs) : 0;
+}
+
+/** Who cures the first cause meets the second. */
+function runnerUp(second: Group | undefined, { wallNs }: Account): string {
+  if (second === undefined || second.timeNs < wallNs * RUNNER_UP_SHARE) return '';
+  const { words } = causeTypes[second.type];
+  return `; then ${milliseconds(second.timeNs)} (${share(second.timeNs, wallNs)} %) ${words}`;
+}
+
 /** Why the figures may be less than they seem. */
 function reservations(group: Group, evidence: SpanEvidence): string {
   const { accountNs: own, childAccountNs: inChildren, wallNs } = evidence;
@@ -178,7 +190,9 @@ function reservations(group: Group, evidence: SpanEvidence): string {
 export function findCause(resolved: ResolvedSpan, account: Account): Cause {
   const { evidence } = resolved;
   const times = withUnaccounted(account);
-  const group = manyCalls(evidence, account, times) ?? largestGroup(resolved, times);
+  const [largest = { ...UNACCOUNTED, timeNs: 0 }, second] = groupsByTime(resolved, times);
+  const many = manyCalls(evidence, account, times);
+  const group = many ?? largest;
   const culprit =
     group.type === 'syscalls'
       ? frequentCall(evidence)
@@ -187,8 +201,8 @@ export function findCause(resolved: ResolvedSpan, account: Account): Cause {
           group.classes,
           measuredIn(evidence.accountNs, group.classes) + measuredIn(evidence.childAccountNs, group.classes),
         );
-  const sharePercent = account.wallNs > 0 ? Math.floor((100 * group.timeNs) / account.wallNs) : 0;
-  const share = `${milliseconds(group.timeNs)} of ${milliseconds(account.wallNs)} (${sharePercent} %)`;
+  const sharePercent = share(group.timeNs, account.wallNs);
+  const figures = `${milliseconds(group.timeNs)} of ${milliseconds(account.wallNs)} (${sharePercent} %)`;
   const what = causeTypes[group.type].words + detail(group, evidence, account, culprit);
   return {
     type: group.type,
@@ -196,6 +210,7 @@ export function findCause(resolved: ResolvedSpan, account: Account): Cause {
     timeNs: group.timeNs,
     call: culprit?.call,
     descriptor: culprit?.descriptor?.name,
-    text: `${share} ${what}${reservations(group, evidence)}`,
+    // The calls of many hold parts of other classes: none of them comes second.
+    text: `${figures} ${what}${many ? '' : runnerUp(second, account)}${reservations(group, evidence)}`,
   };
 }
