@@ -12,7 +12,7 @@ import { configSchema } from '../schemas/config/schema.js';
 import { root } from '../test/helpers/compile.js';
 import type { Stage } from './stage.js';
 
-type Capture = 'all' | 'blocking';
+export type Capture = 'all' | 'blocking';
 
 /** Process exit and exec, switch and wake-up; and with `all` system-call entry and exit. */
 const TRACEPOINTS: Readonly<Record<Capture, number>> = { all: 6, blocking: 4 };

@@ -19,12 +19,17 @@ export class EmptyPrograms {
     this.#object.load();
   }
 
-  /** On both system-call tracepoints. `clock`: those that read it. */
-  on(kind: 'empty' | 'clock'): void {
-    this.#links = [`${kind}_exit`, `${kind}_enter`].map((name) => this.#object.program(name).attach());
+  /** `measure` with them on both system-call tracepoints. `clock`: those that read it. */
+  with(kind: 'empty' | 'clock', measure: () => Promise<number>): () => Promise<number> {
+    return async () => {
+      this.#links = [`${kind}_exit`, `${kind}_enter`].map((name) => this.#object.program(name).attach());
+      const each = await measure();
+      this.#off();
+      return each;
+    };
   }
 
-  off(): void {
+  #off(): void {
     for (const link of this.#links.splice(0)) link.detach();
   }
 
@@ -47,7 +52,7 @@ export class EmptyPrograms {
   }
 
   close(): void {
-    this.off();
+    this.#off();
     this.#object.close();
   }
 }

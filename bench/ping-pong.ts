@@ -1,7 +1,7 @@
 /** A byte from one untracked process to another and back on one CPU, while a third process is tracked: two context switches. */
-import { BenchAgent } from './agent.js';
 import { interleave } from './rounds.js';
 import type { Stage } from './stage.js';
+import { TrackedProcess } from './tracked-process.js';
 import { Workload } from './workload.js';
 
 export interface PingPong {
@@ -20,27 +20,15 @@ export interface PingPongSamples {
 }
 
 export async function pingPong(stage: Stage, { rounds, roundTrips }: PingPong): Promise<PingPongSamples> {
-  const libslt = stage.libslt('switch');
-  const agent = new BenchAgent(stage, libslt, 'blocking');
-  const tracked = new Workload(stage);
+  const tracked = new TrackedProcess(stage, 'switch', 'blocking');
   const measured = new Workload(stage);
   try {
-    await agent.start();
-    await tracked.ask(`load ${libslt}`);
-    await tracked.nanoseconds('spans', 1);
-    await agent.tracepointsAttached();
-    agent.off();
+    await tracked.start();
     const trip = () => measured.nanoseconds('round-trips', roundTrips);
-    const withAgent = async (only?: string): Promise<number> => {
-      agent.on(only);
-      const each = await trip();
-      agent.off();
-      return each;
-    };
     return await interleave(
       {
-        switchAlone: { measure: () => withAgent('sched_switch') },
-        all: { measure: () => withAgent() },
+        switchAlone: { measure: tracked.withAgent(trip, 'sched_switch') },
+        all: { measure: tracked.withAgent(trip) },
         none: { measure: trip },
       },
       rounds,
@@ -48,6 +36,5 @@ export async function pingPong(stage: Stage, { rounds, roundTrips }: PingPong): 
   } finally {
     await measured.stop();
     await tracked.stop();
-    await agent.stop();
   }
 }

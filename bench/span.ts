@@ -1,9 +1,9 @@
 /** `span`: what a fast span costs the thread that makes it: start, two context changes and end. */
-import { BenchAgent } from './agent.js';
 import { EmptyPrograms } from './empty.js';
 import { interleave } from './rounds.js';
 import { ratioRow, type Row } from './row.js';
 import type { Stage } from './stage.js';
+import { TrackedProcess } from './tracked-process.js';
 import { PythonSpans, Workload } from './workload.js';
 
 /** Spans in one round of one variant: some 20 ms. */
@@ -11,30 +11,17 @@ const SPANS = 5_000;
 const PYTHON_SPANS = 1_000;
 
 export async function span(stage: Stage): Promise<Row[]> {
-  const libslt = stage.libslt('span');
   const emptyLibslt = stage.libslt('span-empty');
-  const agent = new BenchAgent(stage, libslt);
   const empty = new EmptyPrograms();
-  const traced = new Workload(stage);
+  const traced = new TrackedProcess(stage, 'span');
   const hit = new Workload(stage);
   const python = new PythonSpans();
   try {
-    await agent.start();
-    await traced.ask(`load ${libslt}`);
-    await traced.nanoseconds('spans', 1);
-    await agent.tracepointsAttached();
-    agent.off();
+    await traced.start();
     empty.probe(emptyLibslt);
     await hit.ask(`load ${emptyLibslt}`);
     const samples = await interleave({
-      agent: {
-        measure: async () => {
-          agent.on();
-          const each = await traced.nanoseconds('spans', SPANS);
-          agent.off();
-          return each;
-        },
-      },
+      agent: { measure: traced.withAgent(() => traced.workload.nanoseconds('spans', SPANS)) },
       empty: { measure: () => hit.nanoseconds('spans', SPANS) },
       sdk: { measure: () => python.nanoseconds(PYTHON_SPANS) },
     });
@@ -47,7 +34,6 @@ export async function span(stage: Stage): Promise<Row[]> {
     await python.stop();
     await traced.stop();
     await hit.stop();
-    await agent.stop();
     empty.close();
   }
 }

@@ -4,6 +4,7 @@ import { EmptyPrograms } from './empty.js';
 import { interleave } from './rounds.js';
 import { ratioRow, type Row } from './row.js';
 import type { Stage } from './stage.js';
+import { TrackedProcess } from './tracked-process.js';
 import { CALLS } from './tracked.js';
 import { Workload } from './workload.js';
 
@@ -12,35 +13,15 @@ export async function untracked(stage: Stage): Promise<Row[]> {
 }
 
 async function whileAnotherIsTracked(stage: Stage): Promise<Row[]> {
-  const libslt = stage.libslt('untracked');
-  const agent = new BenchAgent(stage, libslt);
+  const tracked = new TrackedProcess(stage, 'untracked');
   const empty = new EmptyPrograms();
   const measured = new Workload(stage);
-  const tracked = new Workload(stage);
   try {
-    await agent.start();
-    await tracked.ask(`load ${libslt}`);
-    await tracked.nanoseconds('spans', 1);
-    await agent.tracepointsAttached();
-    agent.off();
+    await tracked.start();
     const call = () => measured.nanoseconds('calls', CALLS);
     const samples = await interleave({
-      agent: {
-        measure: async () => {
-          agent.on();
-          const each = await call();
-          agent.off();
-          return each;
-        },
-      },
-      empty: {
-        measure: async () => {
-          empty.on('empty');
-          const each = await call();
-          empty.off();
-          return each;
-        },
-      },
+      agent: { measure: tracked.withAgent(call) },
+      empty: { measure: empty.with('empty', call) },
       none: { measure: call },
     });
     const row = { bench: 'untracked', unit: 'ns' };
@@ -55,7 +36,6 @@ async function whileAnotherIsTracked(stage: Stage): Promise<Row[]> {
   } finally {
     await measured.stop();
     await tracked.stop();
-    await agent.stop();
     empty.close();
   }
 }
