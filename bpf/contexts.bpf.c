@@ -295,31 +295,3 @@ int BPF_KPROBE(probe_context_set, const struct slt_span *told)
 		count(SLT_DROP_CONTEXT_UNKNOWN, 1);
 	return context_change(slot, found.slot, found.serial);
 }
-
-/*
- * Run by user space (BPF_PROG_TEST_RUN): frees those of so many parts from an index on that a process which has
- * gone, and whose spans have been ended, has left. Arguments: first index, process index. Returns how many.
- */
-#define PARTS_AT_ONCE 256
-
-__noinline int part_sweep(__u32 index, __u32 process)
-{
-	struct slt_part *part = bpf_map_lookup_elem(&parts, &index);
-
-	if (!part || part->state == SLT_PART_FREE || part->process != process)
-		return 0;
-	part_release(part, index + 1);
-	parts_given_back(process, 1);
-	return 1;
-}
-
-SEC("raw_tp")
-int release_parts(struct bpf_raw_tracepoint_args *ctx)
-{
-	__u32 first = ctx->args[0], process = ctx->args[1];
-	int freed = 0;
-
-	for (__u32 i = 0; i < PARTS_AT_ONCE; i++)
-		freed += part_sweep(first + i, process);
-	return freed;
-}

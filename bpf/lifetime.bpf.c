@@ -209,18 +209,6 @@ __noinline int process_enter(void)
 	return process_create();
 }
 
-static __always_inline void thread_free(struct slt_thread *thread, __u32 slot)
-{
-	struct slt_process *process = process_at_index(thread->process);
-	struct slt_user *user = process ? user_of(process) : 0;
-	__u32 index = slot - 1;
-
-	thread->tid = 0;
-	if (process && user)
-		slots_given_back(&process->threads, &user->threads, 1);
-	bpf_map_push_elem(&free_threads, &index, BPF_ANY);
-}
-
 /*
  * A thread exits, on the thread itself; `start_ns` is its process's. A slot under its number that is
  * another process's was left by a thread whose end was not seen, and stays for the sweep (release_thread).
@@ -401,84 +389,4 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid)
 	thread_gone(old_tid, BPF_CORE_READ(task, group_leader, start_boottime));
 	process_gone(task->tgid);
 	return 0;
-}
-
-/* ---- what user space runs (BPF_PROG_TEST_RUN) to free what the dead have left ---- */
-
-/*
- * Frees a thread's slot whose end was not seen. Arguments: slot, thread number, process index, and whether there is no
- * such thread any more: without, it is freed only when its number leads to another slot. Returns 1 when it did.
- */
-SEC("raw_tp")
-int release_thread(struct bpf_raw_tracepoint_args *ctx)
-{
-	__u32 slot = ctx->args[0], tid = ctx->args[1], process = ctx->args[2];
-	struct slt_thread *thread = thread_at(slot);
-	__u16 *place = thread_slot_of_tid(tid);
-
-	if (!thread || !place)
-		return 0;
-	if (!tid || thread->tid != tid || thread->process != process)
-		return 0;
-	if (*place == slot) {
-		if (!ctx->args[3])
-			return 0;
-		*(volatile __u16 *)place = 0;
-	}
-	thread_free(thread, slot);
-	return 1;
-}
-
-/* What the sweep found in the slot is still what is there. */
-static __always_inline bool is_process(const struct slt_process *process, __u64 tgid, __u64 start_ns)
-{
-	return tgid && process->tgid == tgid && process->start_ns == start_ns;
-}
-
-/*
- * Frees the slot of a process that has gone. Arguments: index, number and start of the process, and whether its
- * EXIT is to be sent again, since records were lost behind the ring. Returns 1 when it did; 0: something of it is still held, or its end
- * could not be told yet.
- */
-SEC("raw_tp")
-int release_process(struct bpf_raw_tracepoint_args *ctx)
-{
-	__u32 index = ctx->args[0], tgid = ctx->args[1], *slot;
-	struct slt_process *process = process_at_index(index);
-
-	if (!process || !is_process(process, tgid, ctx->args[2]))
-		return 0;
-	if (!process->ended) {
-		/* It went while the tracepoints were not attached. */
-		slot = bpf_map_lookup_elem(&processes_by_tgid, &tgid);
-		if (slot && *slot == index + 1)
-			process_gone(tgid);
-		process->ended = 1;
-	}
-	if (process->open_spans || process->threads || process->parts)
-		return 0;
-	if ((process->untold & 1u << SLT_RECORD_PROCESS) && process_tell(index, SLT_RECORD_PROCESS, 1))
-		return 0;
-	if (((process->untold & 1u << SLT_RECORD_EXIT) || ctx->args[3]) && process_tell(index, SLT_RECORD_EXIT, 1))
-		return 0;
-	user_leave(process->user);
-	process->tgid = 0;
-	bpf_map_push_elem(&free_processes, &index, BPF_ANY);
-	return 1;
-}
-
-/*
- * Tells again of a process that lives: that it is there, and with its next spans its resources. Arguments: index, number and
- * start of the process. Returns 1 when it did.
- */
-SEC("raw_tp")
-int retell_process(struct bpf_raw_tracepoint_args *ctx)
-{
-	__u32 index = ctx->args[0];
-	struct slt_process *process = process_at_index(index);
-
-	if (!process || !is_process(process, ctx->args[1], ctx->args[2]))
-		return 0;
-	process->resources_sent = 0;
-	return process_tell(index, SLT_RECORD_PROCESS, 1) == 0;
 }

@@ -430,34 +430,3 @@ int BPF_KPROBE(probe_span_end, const struct slt_span *told, const struct slt_res
 	resource_send(found.slot, (__u64)resource);
 	return span_finish(found.slot, thread_slot, 0);
 }
-
-/*
- * Run by user space (BPF_PROG_TEST_RUN) to end a span that its process will not
- * end. Arguments: span slot, flags for its record, the index of its process, which must have gone (or
- * ANY_PROCESS: that of any process), and how old it must be (ns). Returns 1 when it did. Of a process that has gone nobody else ends
- * anything, so a span is ended also when it has lost its key (span_take).
- */
-#define ANY_PROCESS (~0ull)
-
-SEC("raw_tp")
-int release_span(struct bpf_raw_tracepoint_args *ctx)
-{
-	__u32 slot = ctx->args[0];
-	bool gone = ctx->args[2] != ANY_PROCESS, keyed;
-	struct slt_span_slot *span = span_at(slot);
-	struct slt_open_span *open;
-
-	if (!span || span->key.tgid == 0 || (gone && span->process != ctx->args[2]) ||
-	    since(bpf_ktime_get_ns(), span->record.started_ns) < ctx->args[3])
-		return 0;
-	open = bpf_map_lookup_elem(&open_spans, &span->key);
-	keyed = open && open->slot == slot;
-	if (gone) {
-		if (keyed)
-			bpf_map_delete_elem(&open_spans, &span->key);
-	} else if (!keyed || !span_take(span, &span->key, open->enders)) {
-		return 0;
-	}
-	span_finish(slot, 0, ctx->args[1]);
-	return 1;
-}

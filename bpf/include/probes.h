@@ -14,6 +14,10 @@
 /* lifetime.bpf.c: the slot of the calling thread, made on its first call; 0: it is not tracked, and the reason is counted. */
 extern int thread_enter(void);
 
+/* lifetime.bpf.c: the process of this number has gone; and so has one of a user's, whose slot goes with the last of them. */
+extern int process_gone(__u32 number);
+extern int user_leave(__u32 slot);
+
 /*
  * contexts.bpf.c: reads a thread's account up to `now`, the open interval included, into the scratch of the span slot;
  * span slot 0: into its own, which only that thread's probes may ask for.
@@ -226,6 +230,18 @@ static __always_inline void parts_given_back(__u32 process_index, __u32 parts)
 
 	if (process && user)
 		slots_given_back(&process->parts, &user->parts, parts);
+}
+
+static __always_inline void thread_free(struct slt_thread *thread, __u32 slot)
+{
+	struct slt_process *process = process_at_index(thread->process);
+	struct slt_user *user = process ? user_of(process) : 0;
+	__u32 index = slot - 1;
+
+	thread->tid = 0;
+	if (process && user)
+		slots_given_back(&process->threads, &user->threads, 1);
+	bpf_map_push_elem(&free_threads, &index, BPF_ANY);
 }
 
 #endif

@@ -30,13 +30,13 @@ const THREAD_TID = 0;
 const THREAD_PROCESS = 8;
 const SPAN_TGID = 16;
 const SPAN_PROCESS = 24;
-/** PARTS_AT_ONCE of bpf/contexts.bpf.c */
+/** PARTS_AT_ONCE of bpf/sweep.bpf.c */
 const PARTS_AT_ONCE = 256;
 
 /** A span that is open for so long while slots run short is given up. */
 const ABANDONED_NS = 600_000_000_000n;
 const SHORT_OF_SLOTS = 0.8;
-/** ANY_PROCESS of bpf/spans.bpf.c */
+/** ANY_PROCESS of bpf/sweep.bpf.c */
 const ANY_PROCESS = 0xffff_ffff_ffff_ffffn;
 
 function nameOf({ pid, startNs }: ProcessKey): string {
