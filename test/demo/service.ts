@@ -84,7 +84,7 @@ export async function besideHogs<T>(count: number, cpu: number, work: () => Prom
 
 /** Runs `work` while so many other processes write to the disk on which the service writes. */
 export async function besideWriters<T>(count: number, work: () => Promise<T>): Promise<T> {
-  const writer = () => new Child('a writer', python, [join(fixture, 'writer.py'), data]);
+  const writer = () => new Child('a writer', python, [join(fixture, 'writer.py'), data], { favoured: true });
   return beside(Array.from({ length: count }, writer), /^writing$/, work);
 }
 
