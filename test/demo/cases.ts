@@ -1,6 +1,6 @@
 /** What the demo makes slow, and what the agent has to say about it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { besideAWriter, besideHogs, lastCpu, type DemoService, type Response } from './service.js';
+import { besideWriters, besideHogs, lastCpu, type DemoService, type Response } from './service.js';
 
 export interface DemoCase {
   /** Also the path of its endpoint. */
@@ -18,6 +18,8 @@ const get = (path: string) => (service: DemoService) => service.get(path);
 
 /** Three beside the request's own thread: a fair scheduler lets it wait three quarters of the time. */
 const HOGS = 3;
+/** Enough that each fsync waits for the disk much longer than its thread waits for a busy CPU afterwards. */
+const WRITERS = 4;
 
 export const cases: readonly DemoCase[] = [
   // Before others: that nothing was said about it is certain once a later request has been explained.
@@ -27,10 +29,10 @@ export const cases: readonly DemoCase[] = [
   { name: 'lock', injected: 'another request holds the lock', right: ['lock'], send: requestTheHeldLock },
   {
     name: 'disk',
-    injected: 'writes and fsyncs, while another process writes too',
+    injected: 'writes and fsyncs, while other processes write too',
     right: ['disk'],
     // Alone on a fast virtual disk, fsync may spend more time on the CPU than it waits.
-    send: (service) => besideAWriter(() => service.get('/disk')),
+    send: (service) => besideWriters(WRITERS, () => service.get('/disk')),
   },
   { name: 'net', injected: 'a process that answers late over TCP', right: ['net'], send: get('/net') },
   {

@@ -82,9 +82,10 @@ export async function besideHogs<T>(count: number, cpu: number, work: () => Prom
   return beside(Array.from({ length: count }, hog), /^burning$/, work);
 }
 
-/** Runs `work` while another process writes to the disk on which the service writes. */
-export async function besideAWriter<T>(work: () => Promise<T>): Promise<T> {
-  return beside([new Child('the writer', python, [join(fixture, 'writer.py'), data])], /^writing$/, work);
+/** Runs `work` while so many other processes write to the disk on which the service writes. */
+export async function besideWriters<T>(count: number, work: () => Promise<T>): Promise<T> {
+  const writer = () => new Child('a writer', python, [join(fixture, 'writer.py'), data], { favoured: true });
+  return beside(Array.from({ length: count }, writer), /^writing$/, work);
 }
 
 async function beside<T>(others: readonly Child[], started: RegExp, work: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
+import { PATIENCE_MS } from './until.js';
 
 const running = new Set<Program>();
 
@@ -69,13 +70,13 @@ export class Program {
   }
 
   /** The next line of its output that nobody has taken yet. */
-  async next(milliseconds = 20_000): Promise<string> {
+  async next(milliseconds = PATIENCE_MS): Promise<string> {
     const at = this.#taken++;
     return this.until(() => this.lines[at], `line ${at + 1} of its output`, milliseconds);
   }
 
   /** Looks again whenever a line has come; rejects when the program has ended or the time is over. */
-  async until<T>(look: () => T | undefined, what: string, milliseconds = 20_000): Promise<T> {
+  async until<T>(look: () => T | undefined, what: string, milliseconds = PATIENCE_MS): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (action: () => void): void => {
         clearTimeout(timer);
@@ -98,7 +99,7 @@ export class Program {
   }
 
   /** Waits for its end, and holds it to have ended well. */
-  async succeeded(milliseconds = 30_000): Promise<void> {
+  async succeeded(milliseconds = PATIENCE_MS): Promise<void> {
     await this.until(() => (this.#over ? true : undefined), 'its end', milliseconds);
     const { code, signal } = await this.exited;
     if (code !== 0) throw new Error(`ended with ${code ?? signal}:\n${this.errors.slice(-20).join('\n')}`);

@@ -37,8 +37,7 @@ function assertWaited(span: SlowSpan, call: string, ofClass: string): void {
   assert.ok(Math.abs(inClass - waited) <= 2, `${inClass} µs ${ofClass}, ${waited} µs in ${call}`);
 }
 
-describe('the agent, when it captures waits', function () {
-  this.timeout(60_000);
+describe('the agent, when it captures waits', () => {
   let agent: Agent;
   let folder: string;
   let paths: { readonly waits: string; readonly rare: string };
@@ -83,7 +82,7 @@ describe('the agent, when it captures waits', function () {
   }
 
   it('names fsync, whose time is the disk’s', async () => {
-    const span = await waits.whole('fsync 40');
+    const span = await waits.whole('fsync 60');
     assertOnlyWaits(span);
     assert.deepEqual(
       namesOfWaits(span).filter((name) => name !== 'pwrite64'),
@@ -208,15 +207,18 @@ describe('the agent, when it captures waits', function () {
   it('holds spans against the threshold of their service', async () => {
     const strict = await Waiter.start(agent, paths.waits, 'strict', { folder });
     await strict.whole('nanosleep 30');
-    const fast = await waits.tell('nanosleep 5');
-    const slow = await strict.tell('nanosleep 5');
-    assert.equal((await strict.span(slow)).service, 'strict');
-    // Both have ended; the one that is slow by no rule is not told after the next one either.
+    const lax: string[] = [];
+    for (let round = 0; round < 20; round++) {
+      lax.push(await waits.tell('nanosleep 5'));
+      const slow = await strict.tell('nanosleep 5');
+      assert.equal((await strict.span(slow)).service, 'strict');
+    }
+    // All have ended; one that is slow by no rule is not told after the next one either.
     await waits.whole('nanosleep 30');
-    assert.deepEqual(
-      agent.spans.filter(({ span_id }) => span_id === fast),
-      [],
-    );
+    const told = agent.spans.filter(({ span_id }) => lax.includes(span_id));
+    // On a busy machine a short sleep may take long.
+    assert.ok(told.every(({ wall_ms }) => wall_ms >= 20));
+    assert.ok(told.length < lax.length, 'some were as short as they should');
   });
 
   it('has attached no tracepoint of system calls in all of this, nor lost a span', async () => {
@@ -226,8 +228,7 @@ describe('the agent, when it captures waits', function () {
   });
 });
 
-describe('the agent, when it captures the waits of some calls', function () {
-  this.timeout(60_000);
+describe('the agent, when it captures the waits of some calls', () => {
   afterEach(endPrograms);
 
   for (const [syscalls, told, untold] of [

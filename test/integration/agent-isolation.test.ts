@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { Agent, assertCount, Service, type SlowSpan } from '../helpers/agent.js';
 import { root } from '../helpers/compile.js';
 import { endPrograms } from '../helpers/program.js';
+import { PATIENCE_MS } from '../helpers/until.js';
 
 const WORKERS = 32;
 const TURNS = 15;
@@ -30,8 +31,7 @@ function assertOwnPaths(span: SlowSpan, own: string): void {
   }
 }
 
-describe(`the agent, of ${WORKERS} requests at once`, function () {
-  this.timeout(60_000);
+describe(`the agent, of ${WORKERS} requests at once`, () => {
   let agent: Agent;
   let folder: string;
 
@@ -85,7 +85,7 @@ describe(`the agent, of ${WORKERS} requests at once`, function () {
       const traceId = randomBytes(16).toString('hex');
       const response = await fetch(`${url}/file?name=${name}&times=${TURNS}`, {
         headers: { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` },
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(PATIENCE_MS),
       });
       const { bytes } = (await response.json()) as { bytes: number };
       assert.equal(bytes % TURNS, 0);

@@ -35,8 +35,7 @@ function assertBalanced(summary: Summary): void {
   assert.equal(kernel('spans_sent'), summary.annotated + dropped('reader_behind') + dropped('below_rule'));
 }
 
-describe('the agent, of what it is asked to leave out', function () {
-  this.timeout(60_000);
+describe('the agent, of what it is asked to leave out', () => {
   let program: string;
 
   before(() => {

@@ -7,8 +7,7 @@ import { Agent, Service, type SlowSpan } from '../helpers/agent.js';
 import { root } from '../helpers/compile.js';
 import { endPrograms, Program } from '../helpers/program.js';
 
-describe('a stream that the agent recorded', function () {
-  this.timeout(60_000);
+describe('a stream that the agent recorded', () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'agent-replay-'));

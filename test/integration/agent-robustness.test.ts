@@ -11,6 +11,7 @@ import { burst, inFlight, USER } from '../helpers/burst.js';
 import { root } from '../helpers/compile.js';
 import { compileAgainstLibslt } from '../helpers/libslt-program.js';
 import { endPrograms, Program } from '../helpers/program.js';
+import { PATIENCE_MS } from '../helpers/until.js';
 
 /** The agent's counts are those of this test alone. */
 const alone = { filter: { users: [USER] } };
@@ -28,8 +29,7 @@ function assertNothingDropped({ droppedReasons }: Summary, but: readonly string[
   );
 }
 
-describe('the agent, when something dies or runs full', function () {
-  this.timeout(60_000);
+describe('the agent, when something dies or runs full', () => {
   let burstProgram: string;
 
   before(() => {
@@ -47,7 +47,7 @@ describe('the agent, when something dies or runs full', function () {
     ]);
     const url = (await service.next()).replace('listening on ', '');
     const ask = async (): Promise<string> => {
-      const response = await fetch(`${url}/syscalls`, { signal: AbortSignal.timeout(30_000) });
+      const response = await fetch(`${url}/syscalls`, { signal: AbortSignal.timeout(PATIENCE_MS) });
       assert.equal(response.status, 200);
       return response.text();
     };

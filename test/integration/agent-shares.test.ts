@@ -17,8 +17,7 @@ const WORKERS_KEPT_APART = 16;
 /** Two to three hundred spans, and as many threads. */
 const limits = { kernel_memory: '4MiB', annotated_per_second: 1000, spans_per_second: 10_000_000 };
 
-describe('the agent, of programs that take what they can', function () {
-  this.timeout(60_000);
+describe('the agent, of programs that take what they can', () => {
   let burst: string;
   let forge: string;
   let agent: Agent;

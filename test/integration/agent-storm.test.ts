@@ -27,8 +27,7 @@ async function silentServer(): Promise<Server> {
   return server;
 }
 
-describe('the agent in a storm of slow spans', function () {
-  this.timeout(60_000);
+describe('the agent in a storm of slow spans', () => {
   let stage: Stage;
   let workload: Workload;
   let server: Server;

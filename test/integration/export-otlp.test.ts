@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import * as grpc from '@grpc/grpc-js';
 import { loadConfig } from '../../agent/src/config/load.js';
@@ -11,6 +10,7 @@ import { ConsoleExporter } from '../../agent/src/export/console.js';
 import { createExporter } from '../../agent/src/export/create.js';
 import type { SpanExporter } from '../../agent/src/export/exporter.js';
 import { ExportLimits } from '../../agent/src/export/limits.js';
+import { PATIENCE_MS, until } from '../helpers/until.js';
 import { annotated, call, dropsOf, unaccountedFor } from '../unit/export-fixtures.js';
 
 interface Received {
@@ -131,9 +131,7 @@ interface JsonRequest {
   }[];
 }
 
-describe('the OTLP exporter', function () {
-  this.timeout(30_000);
-
+describe('the OTLP exporter', () => {
   beforeEach(() => {
     received.length = 0;
   });
@@ -152,7 +150,7 @@ describe('the OTLP exporter', function () {
     const span = annotated({ calls: [call('futex', 8_000_000, 183_000_000)] });
     exporter.export(span);
     exporter.export(annotated());
-    await exporter.flush(5000);
+    await exporter.flush(PATIENCE_MS);
 
     assert.equal(received.length, 1);
     assert.equal(received[0]?.path, '/v1/traces');
@@ -194,7 +192,7 @@ describe('the OTLP exporter', function () {
       OTEL_EXPORTER_OTLP_COMPRESSION: 'gzip',
     });
     exporter.export(annotated());
-    await exporter.flush(5000);
+    await exporter.flush(PATIENCE_MS);
     assert.equal(received[0]?.path, '/own/path');
     assert.equal(received[0]?.headers.authorization, 'Bearer abc');
     assert.equal(received[0]?.headers['x-stray'], undefined);
@@ -212,7 +210,7 @@ describe('the OTLP exporter', function () {
     });
     const exporter = exporterTo({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
     exporter.export(annotated());
-    await exporter.flush(10_000);
+    await exporter.flush(PATIENCE_MS);
     assert.equal(received.length, 2);
     assert.deepEqual(received[0]?.body, received[1]?.body);
     assert.equal(exporter.stats().acknowledged, 1);
@@ -223,16 +221,17 @@ describe('the OTLP exporter', function () {
     await cleanUps.pop()?.();
     const exporter = exporterTo({
       OTEL_EXPORTER_OTLP_ENDPOINT: url.origin,
-      OTEL_EXPORTER_OTLP_TIMEOUT: '200',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '1000',
     });
     for (let index = 0; index < 10; index += 1) exporter.export(annotated());
-    await exporter.flush(1200);
+    const flushed = exporter.flush(PATIENCE_MS);
+    await until(() => exporter.stats().lastProblem !== undefined, 'the first attempt has failed');
     assert.equal(exporter.stats().pending, 10);
     assert.match(exporter.stats().lastProblem ?? '', /ECONNREFUSED/);
     await httpServer((response) => {
       ok(response);
     }, Number(url.port));
-    await exporter.flush(10_000);
+    await flushed;
     assert.equal(exporter.stats().acknowledged, 10);
   });
 
@@ -240,7 +239,9 @@ describe('the OTLP exporter', function () {
     const url = await httpServer(() => undefined);
     const exporter = exporterTo({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
     exporter.export(annotated());
-    await exporter.flush(300);
+    const flushed = exporter.flush(300);
+    await until(() => received.length === 1, 'the first request has come');
+    await flushed;
     for (let index = 0; index < 5000; index += 1) {
       exporter.export(annotated());
     }
@@ -249,7 +250,7 @@ describe('the OTLP exporter', function () {
     assert.equal(unaccountedFor(during), 0);
     const begun = performance.now();
     await exporter.shutdown(300);
-    assert.ok(performance.now() - begun < 2000);
+    assert.ok(performance.now() - begun < 8000, 'the end of the request, after 10 s, is not waited for');
     const stats = exporter.stats();
     assert.equal(received.length, 1);
     assert.equal(stats.pending, 0);
@@ -269,18 +270,18 @@ describe('the OTLP exporter', function () {
         clearInterval(trickle);
       });
     });
-    const exporter = exporterTo({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_TIMEOUT: '100' });
+    const exporter = exporterTo({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_TIMEOUT: '1000' });
     exporter.export(annotated());
-    await exporter.flush(10_000);
+    await exporter.flush(PATIENCE_MS);
     assert.equal(exporter.stats().acknowledged, 1);
-    assert.match(exporter.stats().lastProblem ?? '', /no complete answer within 1200 ms/);
+    assert.match(exporter.stats().lastProblem ?? '', /no complete answer within \d+ ms/);
   });
 
   it('does not repeat what an HTTP back end refuses', async () => {
     const url = await httpServer((response) => response.writeHead(400).end('bad'));
     const exporter = exporterTo({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
     exporter.export(annotated());
-    await exporter.flush(5000);
+    await exporter.flush(PATIENCE_MS);
     assert.equal(received.length, 1);
     assert.deepEqual(dropsOf(exporter.stats()), { rejected: 1 });
     assert.match(exporter.stats().lastProblem ?? '', /HTTP 400/);
@@ -306,7 +307,7 @@ describe('the OTLP exporter', function () {
         OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
       });
       for (let index = 0; index < 5; index += 1) exporter.export(annotated());
-      await exporter.flush(5000);
+      await exporter.flush(PATIENCE_MS);
       const stats = exporter.stats();
       assert.deepEqual(dropsOf(stats), { partial_success: 2 }, protocol);
       assert.equal(stats.acknowledged, 3, protocol);
@@ -320,7 +321,7 @@ describe('the OTLP exporter', function () {
     });
     const exporter = exporterTo({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
     exporter.export(annotated());
-    await exporter.flush(5000);
+    await exporter.flush(PATIENCE_MS);
     assert.equal(exporter.stats().acknowledged, 1);
     assert.equal(exporter.stats().lastProblem, 'use a newer version');
   });
@@ -343,23 +344,22 @@ describe('the OTLP exporter', function () {
       OTEL_EXPORTER_OTLP_HEADERS: 'authorization=secret',
     });
     exporter.export(annotated());
-    await exporter.flush(10_000);
+    await exporter.flush(PATIENCE_MS);
     assert.equal(exporter.stats().acknowledged, 1);
     assert.equal(exporter.stats().retries, 1);
     assert.deepEqual(authorization, ['secret']);
     exporter.export(annotated());
-    await exporter.flush(10_000);
+    await exporter.flush(PATIENCE_MS);
     assert.deepEqual(dropsOf(exporter.stats()), { rejected: 1 });
     assert.match(exporter.stats().lastProblem ?? '', /INVALID_ARGUMENT: request 3/);
   });
 
-  it('sends by itself within a second', async () => {
+  it('sends by itself', async () => {
     const url = await httpServer((response) => {
       ok(response);
     });
     const exporter = exporterTo({ OTEL_EXPORTER_OTLP_ENDPOINT: url });
     exporter.export(annotated());
-    await sleep(1000);
-    assert.equal(exporter.stats().acknowledged, 1);
+    await until(() => exporter.stats().acknowledged === 1, 'what nobody flushes is sent');
   });
 });

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { compileC, root } from '../helpers/compile.js';
+import { PATIENCE_MS } from '../helpers/until.js';
 import { requireRoot } from './fixtures.js';
 import type { LeakReport } from './leak-child.js';
 
@@ -28,14 +29,12 @@ function buildAddon(): void {
 }
 
 describe('addon: sanitizers', function () {
-  this.timeout(120_000);
+  // With the sanitizers each of the other tests takes several times as long.
+  this.timeout(900_000);
   let reports = '';
 
   before(requireRoot);
-  before(function () {
-    this.timeout(300_000);
-    buildAddon();
-  });
+  before(buildAddon);
   beforeEach(() => (reports = mkdtempSync(join(tmpdir(), 'slt-asan-'))));
   afterEach(() => rmSync(reports, { recursive: true }));
 
@@ -69,7 +68,7 @@ describe('addon: sanitizers', function () {
       (name) => /^addon-.*\.test\.js$/.test(name) && name !== basename(fileURLToPath(import.meta.url)),
     );
     assert.ok(tests.length >= 6);
-    const mocha = [join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--timeout', '60000'];
+    const mocha = [join(root, 'node_modules', 'mocha', 'bin', 'mocha.js'), '--timeout', '300000'];
     const env = environment('detect_leaks=0');
     await run(process.execPath, [...mocha, ...tests.map((name) => join(here, name))], {
       env,
@@ -103,7 +102,7 @@ describe('addon: sanitizers', function () {
 
 /** The kernel frees BPF objects a grace period after their last descriptor. */
 async function isGone(kind: string, id: number): Promise<void> {
-  for (const end = Date.now() + 10_000; ; await sleep(100)) {
+  for (const end = Date.now() + PATIENCE_MS; ; await sleep(100)) {
     const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
     const found = await run('bpftool', [kind, 'show', 'id', String(id)], { env }).then(
       () => true,

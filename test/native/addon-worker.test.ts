@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { presentFiles } from '../helpers/present-files.js';
+import { until } from '../helpers/until.js';
 import { native } from '../../agent/src/native.js';
 import { closeFixtures, fixturePath, loadFixture, requireRoot, u64 } from './fixtures.js';
 
@@ -27,12 +28,7 @@ describe('addon: worker threads', () => {
   }
 
   async function nothingIsLeft(): Promise<void> {
-    const end = Date.now() + 5000;
-    while ((bpfDescriptors() > 0 || ringThreads() > 0) && Date.now() < end) await sleep(10);
-    assert.deepEqual(
-      { descriptors: bpfDescriptors(), threads: ringThreads() },
-      { descriptors: 0, threads: 0 },
-    );
+    await until(() => bpfDescriptors() === 0 && ringThreads() === 0, 'no descriptor and no thread is left');
   }
 
   it('works in several workers and the main thread at the same time', async () => {

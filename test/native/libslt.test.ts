@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PATIENCE_MS } from '../helpers/until.js';
 import { buildLibslt, libslt, libsltProgram, plainEnvironment } from './libslt-programs.js';
 
 const SITES = ['slt_probe_process', 'slt_probe_span_start', 'slt_probe_span_end', 'slt_probe_context_set'];
@@ -45,13 +46,12 @@ function runCase(program: string, ...words: string[]): void {
   const { status, signal, stderr } = spawnSync(libsltProgram(program), words, {
     encoding: 'utf8',
     env: plainEnvironment(),
-    timeout: 30_000,
+    timeout: PATIENCE_MS,
   });
   assert.deepEqual({ status, signal, stderr }, { status: 0, signal: null, stderr: '' });
 }
 
-describe('libslt', function () {
-  this.timeout(120_000);
+describe('libslt', () => {
   before(buildLibslt);
 
   describe('its file', () => {

@@ -1,12 +1,13 @@
 /** Which capture each process gets: by rule, by what its providers told, and by escalation. */
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { mock } from 'node:test';
 import type { ProcessCapture } from '../../agent/src/backend/backend.js';
 import { Captures } from '../../agent/src/cli/captures.js';
 import { Escalation } from '../../agent/src/cli/escalation.js';
 import { loadConfig } from '../../agent/src/config/load.js';
 import type { ProcessKey } from '../../agent/src/spans/evidence.js';
 import type { Config } from '../../schemas/config/schema.js';
+import { until } from '../helpers/until.js';
 
 const S = 1_000_000_000n;
 const one: ProcessKey = { pid: 1, startNs: 1n };
@@ -65,7 +66,7 @@ rules:
   it('is all for a while after slow spans of one operation, for that service of that user only', async () => {
     const told = new Told();
     const said: string[] = [];
-    const text = 'capture: escalate\nescalate: { slow_spans: 2, window: 1m, duration: 100ms }';
+    const text = 'capture: escalate\nescalate: { slow_spans: 2, window: 1m, duration: 1s }';
     const captures = new Captures(told, configured(text), (service, until) =>
       said.push(`${service} ${until}`),
     );
@@ -76,9 +77,31 @@ rules:
     assert.equal(told.mode(one), 'blocking', 'one of each is not two of one');
     captures.slowSpan(one, 'shop', 'GET /a');
     assert.deepEqual([told.mode(one), told.mode(two)], ['all, escalated', 'blocking']);
-    await sleep(200);
+    await until(() => said.length > 1, 'the while is over');
     assert.equal(told.mode(one), 'blocking');
     assert.deepEqual(said, ['shop begins', 'shop ends']);
+  });
+
+  it('is all until the while is over, also where a timer rings too early', () => {
+    const told = new Told();
+    const said: string[] = [];
+    const text = 'capture: escalate\nescalate: { slow_spans: 1, window: 1m, duration: 1h }';
+    const rings: (() => void)[] = [];
+    const timers = mock.method(globalThis, 'setTimeout', (ring: () => void) => {
+      rings.push(ring);
+      return { unref: () => undefined };
+    });
+    try {
+      const captures = new Captures(told, configured(text), (_, until) => said.push(until));
+      captures.processStarted(one, 0, 'shop');
+      captures.slowSpan(one, 'shop', 'GET /');
+      rings.shift()?.();
+      assert.equal(told.mode(one), 'all, escalated');
+      assert.deepEqual(said, ['begins']);
+      assert.equal(rings.length, 1, 'its end is still to come');
+    } finally {
+      timers.mock.restore();
+    }
   });
 });
 

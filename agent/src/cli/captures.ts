@@ -71,9 +71,14 @@ export class Captures {
   }
 
   #endLater(key: string, service: string): void {
-    const ms = Number(this.#escalation.settings.duration / NSEC_PER_MSEC) + 1;
+    const ms = Number(this.#escalation.remainingNs(key, now()) / NSEC_PER_MSEC) + 1;
     const end = (): void => {
       this.#timers.delete(key);
+      // Timers go by a coarser clock, and not beyond LONGEST_TIMER_MS.
+      if (this.#escalation.isEscalated(key, now())) {
+        this.#endLater(key, service);
+        return;
+      }
       this.#applyAll();
       this.escalated(service, 'ends');
     };

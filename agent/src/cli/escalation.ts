@@ -46,6 +46,11 @@ export class Escalation {
   }
 
   isEscalated(key: string, now: bigint): boolean {
-    return (this.#services.get(key)?.escalatedUntil ?? 0n) > now;
+    return this.remainingNs(key, now) > 0n;
+  }
+
+  remainingNs(key: string, now: bigint): bigint {
+    const until = this.#services.get(key)?.escalatedUntil ?? 0n;
+    return until > now ? until - now : 0n;
   }
 }

@@ -90,6 +90,26 @@ static inline void pause_ms(unsigned int count)
 		fail("nanosleep");
 }
 
+static inline bool main_thread_sleeps(void)
+{
+	char line[256], *state;
+	FILE *stat = fopen("/proc/self/stat", "r");
+
+	if (!stat || !fgets(line, sizeof(line), stat))
+		fail("/proc/self/stat");
+	fclose(stat);
+	state = strrchr(line, ')');
+	return state && state[2] == 'S';
+}
+
+/* By another thread: from when the first one sleeps on. Its wait is as long as this, however late it comes to it on a busy machine. */
+static inline void pause_once_asleep(unsigned int count)
+{
+	while (!main_thread_sleeps())
+		pause_ms(1);
+	pause_ms(count);
+}
+
 static inline unsigned long long now_ms(void)
 {
 	struct timespec now;

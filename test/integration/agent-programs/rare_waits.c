@@ -75,7 +75,7 @@ static int ends[2];
 
 static void *write_later(void *argument)
 {
-	pause_ms(late_ms);
+	pause_once_asleep(late_ms);
 	if (write(ends[1], "", 1) != 1)
 		fail("write");
 	return argument;

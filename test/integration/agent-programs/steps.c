@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A span and a child of it, step by step, told through libslt itself. Prints `ready`, then does what each line of its
- * input says and prints the line again: `start`, `work` (the thread works for the span from now on), `leave` (for none),
+ * input says, one step or many with semicolons between them, and prints the line again: `start`, `work` (the thread works for the span from now on), `leave` (for none),
  * `end`; the same of the child after `child `; `calls N` makes N × getppid, `naps N` sleeps N times for a millisecond. A
  * span that is started again is another one.
  */
@@ -58,7 +58,7 @@ static void step(const char *line)
 
 int main(void)
 {
-	char line[32];
+	char line[256], steps[256];
 
 	slt_span_name(&spans[false], "steps", 5);
 	slt_span_name(&spans[true], "child", 5);
@@ -66,7 +66,9 @@ int main(void)
 	puts("ready");
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
-		step(line);
+		strcpy(steps, line);
+		for (char *next = strtok(steps, ";"); next != NULL; next = strtok(NULL, ";"))
+			step(next);
 		puts(line);
 	}
 	return 0;

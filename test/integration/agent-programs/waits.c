@@ -9,7 +9,7 @@
  *   compat MS          nanosleep by the 32-bit table: its number there is sync's in the other; prints `none` where the kernel has no such table
  *   futex MS           until another thread wakes it
  *   pipe MS, poll MS   until another thread writes
- *   fsync TIMES        after a write each
+ *   fsync MS           again and again, after a write each
  *   getppid MS         beside a process that never sleeps, on the same CPU; yield MS: likewise, by sched_yield
  *   count SPANS        so many, one after the other: in each CALLS getppid and some milliseconds of computing, no wait
  *   exit MS            the span's only thread sleeps, and exits in the midst of it
@@ -36,7 +36,7 @@ static sigjmp_buf without_table;
 
 static void *write_later(void *argument)
 {
-	pause_ms(*(unsigned int *)argument);
+	pause_once_asleep(*(unsigned int *)argument);
 	if (write(ends[1], "", 1) != 1)
 		fail("write");
 	return NULL;
@@ -44,7 +44,7 @@ static void *write_later(void *argument)
 
 static void *wake_later(void *argument)
 {
-	pause_ms(*(unsigned int *)argument);
+	pause_once_asleep(*(unsigned int *)argument);
 	atomic_store(&word, 1);
 	syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL);
 	return NULL;
@@ -72,11 +72,12 @@ static void poll_byte(void)
 		fail("poll");
 }
 
-static void sync_blocks(unsigned int times)
+static void sync_blocks(unsigned int count)
 {
 	static char block[BLOCK];
+	unsigned long long end = now_ms() + count;
 
-	for (unsigned int i = 0; i < times; i++) {
+	for (unsigned int i = 0; now_ms() < end; i++) {
 		if (pwrite(file, block, sizeof(block), (off_t)i * BLOCK) != sizeof(block))
 			fail("pwrite");
 		if (fsync(file))
