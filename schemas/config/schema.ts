@@ -160,7 +160,9 @@ export const configSchema = z
           'a list of user names and numbers, such as [www-data, 1000]',
         )
           .prefault([])
-          .describe('Only processes of these users take part. Empty: those of every user.'),
+          .describe(
+            'Only processes of these users take part. Empty: those of every user. After a reload that leaves a user out, its open spans still end, and no other begins.',
+          ),
         cgroups: listOf(
           z.string().startsWith('/'),
           'a list of cgroup v2 paths, such as [/system.slice/checkout.service]',
