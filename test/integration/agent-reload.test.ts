@@ -148,6 +148,21 @@ describe('the agent, when its configuration changes', function () {
     for (const reason of ['end_unknown', 'context_unknown']) assert.equal(summary.dropped(reason), 0, reason);
   });
 
+  it('takes as many users as it has room for in the place of as many others', async () => {
+    const of = (user: number): object => ({
+      filter: { users: Array.from({ length: 256 }, (_, i) => user + i) },
+      threshold: '40ms',
+    });
+    const agent = await Agent.start({ config: of(OTHER) });
+    const program = await Service.python('open', [], { uid: USER });
+    const before = await whole(program, 'before');
+    await agent.reload(of(USER));
+    const after = await whole(program, 'after');
+    await agent.span(({ span_id }) => span_id === after);
+    await agent.stop();
+    assert.ok(!agent.spans.some(({ span_id }) => span_id === before));
+  });
+
   it('lets no process pay for one that it has let go of, until that one takes part again', async () => {
     const config = { ...alone, threshold: '40ms', limits: plenty };
     const agent = await Agent.start({ config });
