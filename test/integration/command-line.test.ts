@@ -27,4 +27,27 @@ describe('the command line', function () {
       'sltagent: This process may not load BPF programs: it has neither CAP_BPF with CAP_PERFMON nor CAP_SYS_ADMIN. Run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; in a container, privileged.\n',
     ]);
   });
+
+  for (const [words, said] of [
+    [['exec', 'python3', 'app.py'], 'exec needs -- before the program: sltagent exec -- python3 app.py'],
+    [
+      ['exec', '--service', 'shop', 'python3', '-u', 'app.py', '--port', '80'],
+      'exec needs -- before the program: sltagent exec --service shop -- python3 -u app.py --port 80',
+    ],
+    [['exec', '--run', 'sleep', '1'], 'exec needs -- before the program: sltagent exec --run -- sleep 1'],
+    [['rum', '--json'], 'rum: unknown command, did you mean run?'],
+    [['python3', 'app.py'], 'python3: unknown command, sltagent --help lists them'],
+    [['run', '--treshold', '5ms'], '--treshold: unknown option, did you mean --threshold?'],
+    [['run', '--otlp-endpont=http://a'], '--otlp-endpont: unknown option, did you mean --otlp-endpoint?'],
+    [['exec', '--servce', 'x', '--', 'true'], '--servce: unknown option, did you mean --service?'],
+    [['exec', '--retry', '--', 'true'], /^--retry: unknown option, there are (--[a-z]+, )+--[a-z]+$/],
+    [['run', '--capture', 'al'], '--capture: expected one of all, blocking, escalate, got "al"'],
+  ] as const) {
+    it(`says what was meant by ${words.join(' ')}`, () => {
+      const [status, text] = refused(words);
+      assert.equal(status, 2);
+      if (typeof said === 'string') assert.equal(text, `sltagent: ${said}\n`);
+      else assert.match(text.replace(/^sltagent: /, '').trimEnd(), said);
+    });
+  }
 });
