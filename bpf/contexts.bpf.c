@@ -292,6 +292,6 @@ int BPF_KPROBE(probe_context_set, const struct slt_span *told)
 	if (!key.tgid)
 		return 0;
 	if (!open || !span_found(open, &key, &found))
-		count(SLT_DROP_CONTEXT_UNKNOWN, 1);
+		count_unknown(thread, SLT_DROP_CONTEXT_UNKNOWN);
 	return context_change(slot, found.slot, found.serial);
 }

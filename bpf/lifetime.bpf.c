@@ -131,17 +131,54 @@ __noinline int process_gone(__u32 number)
 	return 0;
 }
 
+/* Read before the filter is asked, which user space writes before it. */
+static __always_inline __u32 generation_now(const struct slt_control *settings)
+{
+	__u32 generation = *(volatile __u32 *)&settings->generation;
+
+	barrier();
+	return generation;
+}
+
+__noinline int process_ask_again(__u32 process_index)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	__u32 uid = bpf_get_current_uid_gid(), generation;
+	struct slt_process *process = process_at_index(process_index);
+	struct slt_control *settings = settings_now();
+	bool refused;
+
+	if (!process || !settings)
+		return 0;
+	generation = generation_now(settings);
+	if (!process_allowed(settings, task, uid)) {
+		process->refused_in = generation;
+		count(SLT_DROP_PROCESS_FILTERED, 1);
+		return 0;
+	}
+	refused = process_is_refused(process);
+	process->allowed_in = generation;
+	/* User space may have detached the tracepoints meanwhile. */
+	if (refused)
+		process_tell(process_index, SLT_RECORD_PROCESS, 0);
+	return 1;
+}
+
 /* A slot for the calling process, which has none. */
 __noinline int process_create(void)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32, uid = bpf_get_current_uid_gid(), index, slot, user, *known;
+	__u32 generation;
 	struct slt_control *settings = settings_now();
 	struct slt_runtime *runtime;
 	struct slt_capture *capture;
 	struct slt_process *process;
 
-	if (!settings || !process_allowed(settings, task, uid)) {
+	if (!settings)
+		return 0;
+	generation = generation_now(settings);
+	if (!process_allowed(settings, task, uid)) {
 		count(SLT_DROP_PROCESS_FILTERED, 1);
 		return 0;
 	}
@@ -174,6 +211,7 @@ __noinline int process_create(void)
 	process->cgroup_id = bpf_get_current_cgroup_id();
 	process->exec_id = BPF_CORE_READ(task, self_exec_id);
 	process->user = user;
+	process->allowed_in = generation;
 	/* Last: user space's sweep takes a slot with a number for one that is in use. */
 	barrier();
 	*(volatile __u32 *)&process->tgid = tgid;

@@ -127,6 +127,8 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 	user = process ? user_of(process) : 0;
 	if (!process || !user)
 		return 0;
+	if (process->allowed_in != settings->generation && !process_ask_again(thread->process))
+		return 0;
 	now = bpf_ktime_get_ns();
 	if (!may_open_span(process, user, settings, now))
 		return 0;
@@ -419,7 +421,7 @@ int BPF_KPROBE(probe_span_end, const struct slt_span *told, const struct slt_res
 		return 0;
 	span = open && span_found(open, &key, &found) ? span_at(found.slot) : 0;
 	if (!span) {
-		count(SLT_DROP_END_UNKNOWN, 1);
+		count_unknown(thread, SLT_DROP_END_UNKNOWN);
 		return 0;
 	}
 	if (!span_take(span, &key, found.enders))

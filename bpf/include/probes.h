@@ -19,6 +19,12 @@ extern int process_gone(__u32 number);
 extern int user_leave(__u32 slot);
 
 /*
+ * lifetime.bpf.c: whether the filter still lets the calling process in, which is asked once in each generation: a reload
+ * may have changed it. 0: no, which is counted.
+ */
+extern int process_ask_again(__u32 process_index);
+
+/*
  * contexts.bpf.c: reads a thread's account up to `now`, the open interval included, into the scratch of the span slot;
  * span slot 0: into its own, which only that thread's probes may ask for.
  */
@@ -71,6 +77,19 @@ static __always_inline struct slt_control *settings_now(void)
 static __always_inline bool span_is_open(const struct slt_span_slot *span, __u64 serial)
 {
 	return span->record.serial == serial && span->key.tgid != 0;
+}
+
+static __always_inline bool process_is_refused(const struct slt_process *process)
+{
+	return process->refused_in > process->allowed_in;
+}
+
+/* A probe told of a span that is not open. Of a process that the filter holds back none is opened: that is the reason then. */
+static __always_inline void count_unknown(const struct slt_thread *thread, __u32 reason)
+{
+	struct slt_process *process = process_at_index(thread->process);
+
+	count(process && process_is_refused(process) ? SLT_DROP_PROCESS_FILTERED : reason, 1);
 }
 
 /*

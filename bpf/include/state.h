@@ -146,6 +146,9 @@ struct slt_process {
 	__u32 parts;
 	__u32 user;   /* its slot: index + 1 */
 	__u32 untold; /* bit n: the record of type n did not find a place in the ring yet */
+	/* The last generation (slt_control) in which the filter let it in, and held it back. One word each: threads may ask at once. */
+	__u32 allowed_in;
+	__u32 refused_in;
 };
 
 /* By slot, which `users_by_uid` names. */
@@ -170,6 +173,8 @@ SLT_MEMBER_AT(slt_process, ended, 36);
 SLT_MEMBER_AT(slt_process, threads, 72);
 SLT_MEMBER_AT(slt_process, parts, 76);
 SLT_MEMBER_AT(slt_process, untold, 84);
+SLT_MEMBER_AT(slt_process, allowed_in, 88);
+SLT_MEMBER_AT(slt_process, refused_in, 92);
 SLT_MEMBER_AT(slt_thread, tid, 0);
 SLT_MEMBER_AT(slt_thread, process, 8);
 SLT_MEMBER_AT(slt_span_slot, key.tgid, 16);

@@ -22,6 +22,10 @@ import {
 
 const MIB = 2 ** 20;
 
+/** The maps users_allowed and cgroups_allowed hold so many (bpf/include/maps.h). */
+export const MOST_USERS = 256;
+export const MOST_CGROUPS = 1024;
+
 const CAPTURES = ['all', 'blocking', 'escalate'] as const;
 
 const rule = z
@@ -157,13 +161,17 @@ export const configSchema = z
       .strictObject({
         users: listOf(
           z.union([z.string().min(1), z.int().nonnegative()]),
-          'a list of user names and numbers, such as [www-data, 1000]',
+          `a list of at most ${MOST_USERS} user names and numbers, such as [www-data, 1000]`,
+          MOST_USERS,
         )
           .prefault([])
-          .describe('Only processes of these users take part. Empty: those of every user.'),
+          .describe(
+            'Only processes of these users take part. Empty: those of every user. After a reload that leaves a user out, its open spans still end, and no other begins.',
+          ),
         cgroups: listOf(
           z.string().startsWith('/'),
-          'a list of cgroup v2 paths, such as [/system.slice/checkout.service]',
+          `a list of at most ${MOST_CGROUPS} cgroup v2 paths, such as [/system.slice/checkout.service]`,
+          MOST_CGROUPS,
         )
           .prefault([])
           .describe(

@@ -104,8 +104,12 @@ export function httpUrl() {
     .register(valueKinds, { expected: 'an http:// or https:// URL', environment: 'text' });
 }
 
-export function listOf<Item extends z.ZodType>(item: Item, expected: string) {
-  return z.array(item).register(valueKinds, { expected, environment: 'list' });
+export function listOf<Item extends z.ZodType>(item: Item, expected: string, most = Infinity) {
+  const list = z.array(item);
+  return (Number.isFinite(most) ? list.max(most) : list).register(valueKinds, {
+    expected,
+    environment: 'list',
+  });
 }
 
 export function secretPairs(expected: string) {

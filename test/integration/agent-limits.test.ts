@@ -92,6 +92,27 @@ describe('the agent, of what it is asked to leave out', () => {
         [2, 5],
       );
     });
+
+    it('lets go of a process whose cgroup is not chosen any more', async () => {
+      const path = `/slt-test-${process.pid}`;
+      const before = make(`${root}${path}`);
+      make(`${root}${path}-after`);
+      const config = (cgroup: string): object => ({
+        filter: { ...filter, cgroups: [cgroup] },
+        threshold: '40ms',
+      });
+      const agent = await Agent.start({ config: config(path) });
+      const followed = await burst(program, { cgroup: before });
+      await whole(followed, 2, 60);
+      await inFlight(followed, 3, 500);
+      await agent.reload(config(`${path}-after`));
+      assert.equal(await followed.next(), 'ended');
+      await whole(followed, 4, 60);
+      await agent.count(5, () => true);
+      const summary = await agent.stop();
+      assert.equal(summary.kernel('spans_started'), 5);
+      assert.equal(summary.annotated, 5);
+    });
   });
 
   describe('by spans in a second', () => {

@@ -6,6 +6,7 @@ import { endPrograms, type Program } from '../helpers/program.js';
 
 /** A user that nobody else on the machine has: see agent-robustness.test.ts. */
 const USER = 1_000_000 + process.pid;
+const OTHER = USER + 1_000_000;
 const alone = { filter: { users: [USER] } };
 const plenty = { annotated_per_second: 1000 };
 
@@ -120,6 +121,63 @@ describe('the agent, when its configuration changes', () => {
     assert.equal(summary.kernel('processes'), 1);
     assert.equal(summary.kernel('spans_started'), 2);
     assert.ok(summary.dropped('process_filtered') > 0);
+  });
+
+  it('lets go of processes that the new filter leaves out, and takes them up again', async () => {
+    const of = (...users: number[]): object => ({ filter: { users }, threshold: '40ms', limits: plenty });
+    const agent = await Agent.start({ config: of(USER, OTHER) });
+    const ours = await Service.python('open', [], { uid: USER });
+    const theirs = await Service.python('open', [], { uid: OTHER });
+    for (const program of [ours, theirs]) await whole(program, 'first');
+    const open = await tell(theirs, 'start', 'open');
+    await agent.reload(of(USER));
+    const refused = await whole(theirs, 'refused');
+    await tell(theirs, 'work', 'open');
+    await tell(theirs, 'end', 'open');
+    const refusedToo = await whole(theirs, 'refused');
+    const kept = await whole(ours, 'kept');
+    await agent.reload(of(USER, OTHER));
+    const again = await whole(theirs, 'again');
+    for (const id of [open, kept, again]) await agent.span(({ span_id }) => span_id === id);
+    const summary = await agent.stop();
+    const annotated = agent.spans.map(({ span_id }) => span_id);
+    for (const id of [refused, refusedToo]) assert.ok(!annotated.includes(id));
+    assert.equal(summary.kernel('spans_started'), 5);
+    assert.equal(summary.kernel('processes'), 2);
+    assert.ok(summary.dropped('process_filtered') > 0);
+    for (const reason of ['end_unknown', 'context_unknown']) assert.equal(summary.dropped(reason), 0, reason);
+  });
+
+  it('takes as many users as it has room for in the place of as many others', async () => {
+    const of = (user: number): object => ({
+      filter: { users: Array.from({ length: 256 }, (_, i) => user + i) },
+      threshold: '40ms',
+    });
+    const agent = await Agent.start({ config: of(OTHER) });
+    const program = await Service.python('open', [], { uid: USER });
+    const before = await whole(program, 'before');
+    await agent.reload(of(USER));
+    const after = await whole(program, 'after');
+    await agent.span(({ span_id }) => span_id === after);
+    await agent.stop();
+    assert.ok(!agent.spans.some(({ span_id }) => span_id === before));
+  });
+
+  it('lets no process pay for one that it has let go of, until that one takes part again', async () => {
+    const config = { ...alone, threshold: '40ms', limits: plenty };
+    const agent = await Agent.start({ config });
+    const program = await Service.python('open', [], { uid: USER });
+    await whole(program, 'first');
+    await agent.log(({ msg }) => msg.includes('tracepoints of system calls are attached'));
+    await agent.reload({ ...config, filter: { users: [OTHER] } });
+    await whole(program, 'refused');
+    await agent.log(({ msg }) => msg.includes('tracepoints of system calls are detached'));
+    await agent.reload(config);
+    await whole(program, 'again');
+    const seen = await whole(program, 'seen');
+    const { gaps } = await agent.span(({ span_id }) => span_id === seen);
+    assert.ok(!gaps.includes('tracepoints_attached_late'), gaps.join());
+    await agent.stop();
   });
 
   it('lets no more spans of a service leave than the limit allows, counts the others, and takes a new limit', async () => {

@@ -112,6 +112,23 @@ describe('the configuration', () => {
     ]);
   });
 
+  it('refuses more users and cgroups than the kernel side has room for', () => {
+    const list = (length: number, item: (number: number) => unknown): string =>
+      JSON.stringify(Array.from({ length }, (_, number) => item(number)));
+    const filter = (users: number, cgroups: number): string =>
+      `filter:\n  users: ${list(users, Number)}\n  cgroups: ${list(cgroups, (number) => `/${number}`)}\n`;
+    fromFile(filter(256, 1024));
+    const [users = '', cgroups = ''] = refusal(filter(257, 1025));
+    assert.match(
+      users,
+      /^slt\.yaml:2:10: filter\.users: expected a list of at most 256 user names .*, got a list of 257$/,
+    );
+    assert.match(
+      cgroups,
+      /^slt\.yaml:3:12: filter\.cgroups: expected a list of at most 1024 cgroup .*, got a list of 1025$/,
+    );
+  });
+
   it('refuses what is not built yet with that word', () => {
     const cases = [
       'backend: kmod',

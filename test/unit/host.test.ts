@@ -255,5 +255,8 @@ describe('the host', () => {
       () => filterKeys({ users: ['no-such-user'], cgroups: [] }, calls),
       /there is no user no-such-user/,
     );
+    for (const users of [[2 ** 32 - 1], ['99999999999']]) {
+      assert.throws(() => filterKeys({ users, cgroups: [] }, calls), { code: 'ERR_FILTER' });
+    }
   });
 });

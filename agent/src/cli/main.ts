@@ -4,6 +4,7 @@ import yargs, { type Argv, type CommandModule } from 'yargs';
 import { NOT_BUILT } from '../../../schemas/config/not-built.js';
 import { describeFailure, UsageError } from './failure.js';
 import { installation } from './installation.js';
+import { explainUsage } from './usage.js';
 
 /** Puts a command into the frame; its arguments are known to itself only. */
 type Register = (frame: Argv) => Argv;
@@ -31,6 +32,12 @@ async function commands(word: string | undefined): Promise<Register[]> {
   return Promise.all((named === undefined ? Object.values(COMMANDS) : [named]).map((load) => load()));
 }
 
+/** The options of the command that was being read. New aliases are yargs' own, and what it made of unknown options. */
+function optionsOf({ parsed }: Argv): string[] {
+  if (parsed === false) return [];
+  return Object.keys(parsed.aliases).filter((name) => name.length > 1 && parsed.newAliases[name] !== true);
+}
+
 async function main(words: readonly string[]): Promise<void> {
   const frame = yargs([...words])
     .scriptName('sltagent')
@@ -54,7 +61,9 @@ async function main(words: readonly string[]): Promise<void> {
     .fail((message: string | null, error: Error | undefined) => {
       // What yargs itself finds wrong comes as a YError.
       if (error !== undefined && error.name !== 'YError') throw error;
-      throw new UsageError(error?.message ?? message ?? 'the command line is not understood');
+      const said = error?.message ?? message ?? 'the command line is not understood';
+      const known = { commands: Object.keys(COMMANDS), options: optionsOf(frame) };
+      throw new UsageError(explainUsage(said, words, known));
     });
   if (words[0] !== undefined && COMMANDS_TO_COME.includes(words[0]))
     throw new UsageError(`${words[0]}: ${NOT_BUILT}`);

@@ -3,7 +3,7 @@
 export interface ConfigProblem {
   /** `FILE:LINE:COLUMN`, the name of a variable, or a flag. */
   readonly where: string;
-  /** The key, for example `rules[0].threshold`; empty where the problem is of no key. */
+  /** The key, for example `rules[0].threshold`; empty where the problem is of no key, or `where` has named it already. */
   readonly key: string;
   /** What was expected, and what stands there. */
   readonly message: string;

@@ -56,9 +56,16 @@ function check(layer: Layer): ConfigProblem[] {
   const ofSchema = parsed.success ? [] : problemsOf(parsed.error.issues, layer.raw);
   return [...ofSchema, ...unknownSyscalls(layer.raw)].map(({ path, message, ofName }) => ({
     where: layer.where(path, ofName),
-    key: pathName(path),
+    key: namesKey(layer, path) ? '' : pathName(path),
     message,
   }));
+}
+
+/** A flag stands for one key, and a variable of ours has its name. */
+function namesKey(layer: Layer, path: readonly PropertyKey[]): boolean {
+  if (layer.name === 'flag') return true;
+  const variable = layer.name === 'environment' ? layer.where(path) : undefined;
+  return configKeys.some((key) => key.variable === variable && key.name === pathName(path));
 }
 
 function unknownSyscalls(raw: unknown): PathProblem[] {

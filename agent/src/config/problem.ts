@@ -56,6 +56,7 @@ function messageOf(issue: z.core.$ZodIssue, value: unknown): string {
 
 function show(value: unknown): string {
   const text = JSON.stringify(value);
+  if (text.length > 60 && Array.isArray(value)) return `a list of ${value.length}`;
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

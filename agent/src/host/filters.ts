@@ -22,8 +22,14 @@ export interface FilterKeys {
   readonly cgroups: readonly Uint8Array[];
 }
 
+/** The last one means "none" to the kernel (uid_t −1). */
+const HIGHEST_USER = 2 ** 32 - 2;
+
 function userNumber(user: string | number): number {
-  if (typeof user === 'number' || /^\d+$/.test(user)) return Number(user);
+  if (typeof user === 'number' || /^\d+$/.test(user)) {
+    if (Number(user) <= HIGHEST_USER) return Number(user);
+    throw new FilterError(`filter.users: there is no user ${user}; the numbers end at ${HIGHEST_USER}`);
+  }
   const entry = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .map((line) => line.split(':'))

@@ -4,7 +4,7 @@ import type { Config } from '../../../../schemas/config/schema.js';
 import { processStart } from '../../host/processes.js';
 import { readHostKernel } from '../../host/kernel.js';
 import { LibraryScan } from '../../host/libraries.js';
-import { filterKeys } from '../../host/filters.js';
+import { filterKeys, type FilterKeys } from '../../host/filters.js';
 import type { BpfMap, Native, RingBufferReader } from '../../native.js';
 import type { ProcessKey } from '../../spans/evidence.js';
 import { FRAME_SIZE } from '../../wire/decode.js';
@@ -64,6 +64,18 @@ function operationKey({ process, resource, name }: OperationThreshold): Uint8Arr
   return writeOperation({ tgid: process.pid, resource, name: padded });
 }
 
+/** What a configuration comes to in the kernel. Made as a whole before anything of it is written. */
+interface Rules {
+  readonly config: Config;
+  /** Grows by one with each reload. */
+  readonly generation: number;
+  readonly filter: FilterKeys;
+  readonly syscalls: Uint8Array;
+  /** Of the generation before. */
+  readonly thresholdBeforeNs: bigint;
+  readonly highestBeforeNs: bigint;
+}
+
 interface Running {
   readonly loaded: LoadedObject;
   readonly slots: ProcessSlots;
@@ -73,19 +85,16 @@ interface Running {
   readonly reader: RingBufferReader;
   readonly listener: BackendListener;
   readonly timer: NodeJS.Timeout;
+  rules: Rules;
 }
 
 export class BpfBackend implements Backend {
   readonly name = 'bpf';
   readonly #native: Native;
-  #config: Config;
-  #generation = 1;
   #stopping = false;
   #sweeps = 0;
   #attachedNs = 0n;
   #callsAttachedNs = 0n;
-  #thresholdBeforeNs: bigint;
-  #highestBeforeNs: bigint;
   /** Records that JavaScript was too late for, when the processes were swept last. */
   #lostBehind = 0n;
   #running: Running | undefined;
@@ -96,19 +105,18 @@ export class BpfBackend implements Backend {
 
   constructor(private readonly options: BpfBackendOptions) {
     this.#native = options.native;
-    this.#config = options.config;
-    this.#thresholdBeforeNs = lowestThreshold(options.config);
-    this.#highestBeforeNs = highestThreshold(options.config);
   }
 
   async start(listener: BackendListener): Promise<void> {
+    const { config } = this.options;
     const kernel = readHostKernel();
+    const rules = this.#rulesOf(config);
     const loaded = loadObject(
       this.#native,
       {
         objectPath: this.options.objectPath,
-        kernelMemory: this.#config.limits.kernel_memory,
-        processes: this.#config.limits.processes,
+        kernelMemory: config.limits.kernel_memory,
+        processes: config.limits.processes,
       },
       kernel,
     );
@@ -117,22 +125,23 @@ export class BpfBackend implements Backend {
       const now = (attached: boolean): bigint => (attached ? this.#native.clocks().monotonicNs : 0n);
       const calls = new Tracepoints(object, loaded.calls, LINGER_CALLS_MS, (attached) => {
         this.#callsAttachedNs = now(attached);
-        this.#writeControl(loaded);
+        this.#attachmentChanged();
         this.options.onSystemCalls?.(attached);
       });
       const scheduling = new Tracepoints(object, loaded.scheduling, LINGER_MS, (attached) => {
         this.#attachedNs = now(attached);
-        this.#writeControl(loaded);
+        this.#attachmentChanged();
         // What a CPU ran when sched_switch was detached is not what it runs when it is attached again.
         if (!attached)
           object.map('cpu_thread').set(Buffer.alloc(4), Buffer.alloc(8 * this.#native.possibleCpus()));
       });
-      this.#writeRules(loaded);
+      this.#writeRules(loaded, rules);
       const reader = this.#native.drain(object.map('records'), (batch) => this.#batch(batch), {
         pollMs: POLL_MS,
       });
       this.#running = {
         loaded,
+        rules,
         listener,
         scheduling,
         calls,
@@ -152,13 +161,16 @@ export class BpfBackend implements Backend {
 
   reload(config: Config): void {
     const running = this.#running;
+    if (running === undefined) return;
     // Throws where it asks for a user or cgroup that is not there: then nothing has changed.
-    filterKeys(config.filter, this.#native);
-    this.#thresholdBeforeNs = lowestThreshold(this.#config);
-    this.#highestBeforeNs = highestThreshold(this.#config);
-    this.#config = config;
-    this.#generation++;
-    if (running !== undefined) this.#writeRules(running.loaded);
+    const rules = this.#rulesOf(config, running.rules);
+    try {
+      this.#writeRules(running.loaded, rules);
+    } catch (error) {
+      this.#writeRules(running.loaded, running.rules);
+      throw error;
+    }
+    running.rules = rules;
   }
 
   setThreshold(operation: OperationThreshold): boolean {
@@ -167,7 +179,7 @@ export class BpfBackend implements Backend {
     if (running?.slots.find(operation.process) === undefined) return false;
     const { pid } = operation.process;
     const value = writeThreshold({
-      generation: this.#generation,
+      generation: running.rules.generation,
       thresholdNs: operation.thresholdNs,
       thresholdBeforeNs: operation.thresholdBeforeNs,
     });
@@ -317,30 +329,47 @@ export class BpfBackend implements Backend {
     for (const key of unused) if (!mapped.has(key)) sites.release(key);
   }
 
-  #writeRules(loaded: LoadedObject): void {
-    const { object } = loaded;
+  /** before: what these take the place of; left out: nothing. Throws FilterError. */
+  #rulesOf(config: Config, before?: Rules): Rules {
+    const configBefore = before?.config ?? config;
+    return {
+      config,
+      generation: (before?.generation ?? 0) + 1,
+      filter: filterKeys(config.filter, this.#native),
+      syscalls: syscallRules(config),
+      thresholdBeforeNs: lowestThreshold(configBefore),
+      highestBeforeNs: highestThreshold(configBefore),
+    };
+  }
+
+  /** The control block comes last: with its generation every process is held against the filter again. */
+  #writeRules({ object, sizes }: LoadedObject, rules: Rules): void {
     const keys = Buffer.alloc(SYSCALLS * 4);
     for (let number = 0; number < SYSCALLS; number++) keys.writeUInt32LE(number, number * 4);
-    object.map('syscalls').setBatch(keys, syscallRules(this.#config), SYSCALLS);
-    const { users, cgroups } = filterKeys(this.#config.filter, this.#native);
-    this.#replaceKeys(object.map('users_allowed'), users);
-    this.#replaceKeys(object.map('cgroups_allowed'), cgroups);
-    this.#writeControl(loaded);
+    object.map('syscalls').setBatch(keys, rules.syscalls, SYSCALLS);
+    this.#replaceKeys(object.map('users_allowed'), rules.filter.users);
+    this.#replaceKeys(object.map('cgroups_allowed'), rules.filter.cgroups);
+    this.#writeControl({ object, sizes }, rules);
   }
 
+  /** The old ones go first, for the map may be full of them. Who is refused in between is asked again with its next span. */
   #replaceKeys(set: BpfMap, keys: readonly Uint8Array[]): void {
     const wanted = new Set(keys.map((key) => Buffer.from(key).toString('hex')));
-    for (const key of keys) set.set(key, Uint8Array.of(1));
     for (const key of set.keys()) if (!wanted.has(Buffer.from(key).toString('hex'))) set.delete(key);
+    for (const key of keys) set.set(key, Uint8Array.of(1));
   }
 
-  #writeControl({ object, sizes }: LoadedObject): void {
-    const block = controlBlock(this.#config, sizes, {
-      generation: this.#generation,
+  #attachmentChanged(): void {
+    if (this.#running !== undefined) this.#writeControl(this.#running.loaded, this.#running.rules);
+  }
+
+  #writeControl({ object, sizes }: Pick<LoadedObject, 'object' | 'sizes'>, rules: Rules): void {
+    const block = controlBlock(rules.config, sizes, {
+      generation: rules.generation,
       attachedNs: this.#attachedNs,
       callsAttachedNs: this.#callsAttachedNs,
-      thresholdBeforeNs: this.#thresholdBeforeNs,
-      highestBeforeNs: this.#highestBeforeNs,
+      thresholdBeforeNs: rules.thresholdBeforeNs,
+      highestBeforeNs: rules.highestBeforeNs,
     });
     object.map('control').set(Buffer.alloc(4), writeControl(block));
   }

@@ -4,6 +4,7 @@
  * pair of system-call programs, see `classicSyscalls`.
  */
 import type { BpfMap, BpfObject, Native, NativeError } from '../../native.js';
+import { mayLoadBpf } from '../../host/capabilities.js';
 import type { HostKernel } from '../../host/kernel.js';
 import { BackendError } from '../backend.js';
 import { mapSizes, type MapSizes } from './sizes.js';
@@ -127,6 +128,9 @@ function open(
   }
 }
 
+const PRIVILEGES =
+  'Run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; in a container, privileged.';
+
 function explain(error: unknown, request: LoadRequest): Error {
   if (error instanceof RangeError) {
     return new BackendError('ERR_KERNEL_MEMORY', `${error.message}.`, 'Raise limits.kernel_memory.');
@@ -138,7 +142,7 @@ function explain(error: unknown, request: LoadRequest): Error {
     return new BackendError(
       'ERR_BPF_PERMISSION',
       `The kernel does not let this process load BPF programs: ${because}.`,
-      'Run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE; in a container, privileged.',
+      PRIVILEGES,
       { cause: error },
     );
   }
@@ -163,6 +167,14 @@ function explain(error: unknown, request: LoadRequest): Error {
  * argument where it is absent, so the object that reads it is tried first.
  */
 export function loadObject(native: Native, request: LoadRequest, kernel: HostKernel): LoadedObject {
+  // Asked first: what libbpf says without them leads to memory limits and the kernel's configuration.
+  if (!mayLoadBpf(native)) {
+    throw new BackendError(
+      'ERR_BPF_PERMISSION',
+      'This process may not load BPF programs: it has neither CAP_BPF with CAP_PERFMON nor CAP_SYS_ADMIN.',
+      PRIVILEGES,
+    );
+  }
   try {
     return open(native, request, kernel, true);
   } catch (error) {

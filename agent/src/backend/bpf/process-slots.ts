@@ -26,6 +26,8 @@ const PROCESS_ENDED = 36;
 const PROCESS_THREADS = 72;
 const PROCESS_PARTS = 76;
 const PROCESS_UNTOLD = 84;
+const PROCESS_ALLOWED_IN = 88;
+const PROCESS_REFUSED_IN = 92;
 const THREAD_TID = 0;
 const THREAD_PROCESS = 8;
 const SPAN_TGID = 16;
@@ -65,6 +67,15 @@ function elements(map: BpfMap): { readonly index: number; readonly value: Buffer
     index: indices.readUInt32LE(4 * i),
     value: bytes.subarray(i * map.valueSize, (i + 1) * map.valueSize),
   }));
+}
+
+/** process_is_refused() of bpf/include/probes.h, with no span open. */
+function isLetGo(process: Buffer | undefined): boolean {
+  return (
+    process !== undefined &&
+    process.readUInt32LE(PROCESS_REFUSED_IN) > process.readUInt32LE(PROCESS_ALLOWED_IN) &&
+    process.readUInt32LE(PROCESS_OPEN_SPANS) === 0
+  );
 }
 
 /** A process slot in use, as the kernel side had it when it was read. */
@@ -110,18 +121,25 @@ export class ProcessSlots {
     };
   }
 
-  /** Processes that are followed now, and those of them that have each of their system calls recorded. */
+  /**
+   * Processes that are followed now, and those of them that have each of their system calls recorded. One that the
+   * filter holds back since a reload is followed until the last of its spans has ended.
+   */
   counts(): { tracked: number; recorded: number } {
     const captures = this.#captures.getBatch(this.#captures.maxEntries).values;
     const modes = new DataView(captures.buffer, captures.byteOffset, captures.byteLength);
+    const processes = elements(this.#slots);
     const { values, count } = this.#byPid.getBatch(this.#byPid.maxEntries);
     const slots = new DataView(values.buffer, values.byteOffset, values.byteLength);
+    let tracked = 0;
     let recorded = 0;
     for (let i = 0; i < count; i++) {
       const index = slots.getUint32(i * 4, true) - 1;
+      if (isLetGo(processes[index]?.value)) continue;
+      tracked++;
       if (readCapture(modes, index * CAPTURE_SIZE).mode === CaptureMode.ALL) recorded++;
     }
-    return { tracked: count, recorded };
+    return { tracked, recorded };
   }
 
   /** The slot (index) of a process that is followed; undefined: it is not. */

@@ -1,16 +1,11 @@
 /** Kernel and privileges: what the machine brings along. */
+import { hasCapability, mayLoadBpf } from '../../host/capabilities.js';
 import type { HostKernel } from '../../host/kernel.js';
 import type { FeatureAnswer, Native } from '../../native.js';
 import type { Finding } from './finding.js';
 
 /** The oldest kernel that the BPF programs load on. */
 const OLDEST = [5, 10] as const;
-
-/** Numbers of capabilities: linux/capability.h. */
-const CAP_SYS_PTRACE = 19n;
-const CAP_SYS_ADMIN = 21n;
-const CAP_PERFMON = 38n;
-const CAP_BPF = 39n;
 
 /** Numbers of the kernel's UAPI, linux/bpf.h. */
 const BPF_PROG_TYPE_RAW_TRACEPOINT = 17;
@@ -44,15 +39,12 @@ export function checkKernel(kernel: HostKernel): Finding[] {
   ];
 }
 
-/** By capability, for uid 0 in a container may have none of them. */
 export function checkPrivileges(
   calls: Pick<Native, 'effectiveCapabilities' | 'probeUprobeMulti'>,
 ): Finding[] {
-  const capabilities = calls.effectiveCapabilities();
-  const has = (capability: bigint) => (capabilities & (1n << capability)) !== 0n;
   const remedy = 'Run as root; in a container, privileged, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE.';
-  const admin = has(CAP_SYS_ADMIN);
-  const bpf = admin || (has(CAP_BPF) && has(CAP_PERFMON));
+  const admin = hasCapability(calls, 'CAP_SYS_ADMIN');
+  const bpf = mayLoadBpf(calls);
   const probes = admin || (bpf && calls.probeUprobeMulti() === 'yes');
   return [
     bpf
@@ -64,7 +56,7 @@ export function checkPrivileges(
           remedy,
         },
     ...(bpf ? [uprobes(probes)] : []),
-    has(CAP_SYS_PTRACE)
+    hasCapability(calls, 'CAP_SYS_PTRACE')
       ? { id: 'privileges.processes', verdict: 'ready', found: 'may look into the processes of other users' }
       : {
           id: 'privileges.processes',
