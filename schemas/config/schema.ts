@@ -8,10 +8,10 @@
 import { z } from 'zod';
 import {
   duration,
-  httpUrl,
   integer,
   listOf,
   oneOf,
+  otlpEndpoint,
   saying,
   secretPairs,
   size,
@@ -83,12 +83,12 @@ const data = z.strictObject({
 });
 
 const otlp = z.strictObject({
-  endpoint: httpUrl()
+  endpoint: otlpEndpoint()
     .optional()
     .describe(
-      'URL of the receiver, as OTEL_EXPORTER_OTLP_ENDPOINT: over HTTP `/v1/traces` is added. Left out: `http://localhost:4318`, with grpc `http://localhost:4317`.',
+      'URL of the receiver, as OTEL_EXPORTER_OTLP_ENDPOINT: over HTTP `/v1/traces` is added. Left out: `http://localhost:4318`, with grpc `http://localhost:4317`. With grpc it may lack the scheme, as `localhost:4317`: the connection is encrypted then, unless OTEL_EXPORTER_OTLP_INSECURE is true.',
     ),
-  traces_endpoint: httpUrl()
+  traces_endpoint: otlpEndpoint()
     .optional()
     .describe(
       'URL that receives traces, used as it is, as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. Wins over an `endpoint` from the same source or a weaker one.',

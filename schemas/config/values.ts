@@ -98,10 +98,15 @@ export function text(expected: string) {
   return z.string().min(1).register(valueKinds, { expected, environment: 'text' });
 }
 
-export function httpUrl() {
-  return z
-    .url({ protocol: /^https?$/ })
-    .register(valueKinds, { expected: 'an http:// or https:// URL', environment: 'text' });
+/** HOST or HOST:PORT; an IPv6 address in brackets. */
+const AUTHORITY = /^(\[[0-9a-fA-F:.]+\]|[^\s:/?#@[\]]+)(:\d{1,5})?$/;
+
+/** That one without a scheme goes with gRPC only is checked by agent/src/config, for the protocol may come from elsewhere. */
+export function otlpEndpoint() {
+  return z.union([z.url({ protocol: /^https?$/ }), z.string().regex(AUTHORITY)]).register(valueKinds, {
+    expected: 'an http:// or https:// URL, or with protocol grpc HOST:PORT',
+    environment: 'text',
+  });
 }
 
 export function listOf<Item extends z.ZodType>(item: Item, expected: string, most = Infinity) {

@@ -354,6 +354,30 @@ describe('the OTLP exporter', () => {
     assert.match(exporter.stats().lastProblem ?? '', /INVALID_ARGUMENT: request 3/);
   });
 
+  it('encrypts to a gRPC endpoint without a scheme, unless OTEL_EXPORTER_OTLP_INSECURE is true', async () => {
+    const url = await grpcServer((callback) => {
+      callback(null, Buffer.alloc(0));
+    });
+    const environment = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: url.replace('http://', ''),
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    };
+    // The official exporter reads it itself.
+    process.env['OTEL_EXPORTER_OTLP_INSECURE'] = 'true';
+    try {
+      const plain = exporterTo(environment);
+      plain.export(annotated());
+      await plain.flush(10_000);
+      assert.equal(plain.stats().acknowledged, 1);
+    } finally {
+      delete process.env['OTEL_EXPORTER_OTLP_INSECURE'];
+    }
+    const encrypted = exporterTo(environment);
+    encrypted.export(annotated());
+    await encrypted.flush(1000);
+    assert.equal(encrypted.stats().acknowledged, 0);
+  });
+
   it('sends by itself', async () => {
     const url = await httpServer((response) => {
       ok(response);

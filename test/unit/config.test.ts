@@ -228,6 +228,23 @@ describe('the OTLP endpoint', () => {
     assert.equal(url({ environment: { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' } }), 'http://localhost:4317');
   });
 
+  it('may lack its scheme with gRPC, and with nothing else', () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'localhost:4317' };
+    const grpc = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' };
+    assert.equal(url({ environment: { ...endpoint, ...grpc } }), 'localhost:4317');
+    const flags = [{ path: ['export', 'otlp', 'endpoint'], value: '[::1]:4317', where: '--otlp-endpoint' }];
+    assert.equal(url({ environment: grpc, flags }), '[::1]:4317');
+    assert.deepEqual(refusal({ environment: endpoint }), [
+      'OTEL_EXPORTER_OTLP_ENDPOINT: export.otlp.endpoint: expected an http:// or https:// URL with protocol http/json, got "localhost:4317"',
+    ]);
+    for (const wrong of ['ftp://localhost:4317', 'localhost:4317/v1/traces', ':4317', 'localhost:']) {
+      assert.match(
+        refusal({ environment: { ...grpc, OTEL_EXPORTER_OTLP_ENDPOINT: wrong } }).join(),
+        /expected an http:\/\/ or https:\/\/ URL, or with protocol grpc HOST:PORT, got/,
+      );
+    }
+  });
+
   it("of the signal itself is used as it is, and wins over the general one's", () => {
     assert.equal(url({ environment: { ...otel, ...traces } }), 'http://b:1/own');
   });
@@ -247,11 +264,11 @@ describe('the OTLP endpoint', () => {
 
   it('refuses what is no HTTP URL, and a protocol that OpenTelemetry does not have', () => {
     const environment = {
-      OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'ftp://collector',
       OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/xml',
     };
     assert.deepEqual(refusal({ environment }), [
-      'OTEL_EXPORTER_OTLP_ENDPOINT: export.otlp.endpoint: expected an http:// or https:// URL, got "collector:4318"',
+      'OTEL_EXPORTER_OTLP_ENDPOINT: export.otlp.endpoint: expected an http:// or https:// URL, or with protocol grpc HOST:PORT, got "ftp://collector"',
       'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: export.otlp.protocol: expected one of http/json, http/protobuf, grpc, got "http/xml"',
     ]);
   });

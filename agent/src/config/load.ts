@@ -111,6 +111,7 @@ function merge(layers: readonly Layer[]): LoadedConfig {
   preferStrongerEndpoint(settings, origins, strengths);
   exportToEndpoint(settings, origins);
   const config = configSchema.parse(layerOf('default', settings).raw);
+  requireScheme(config, origins);
   for (const key of configKeys) {
     if (!origins.has(key.name) && key.initial !== undefined) {
       origins.set(key.name, DEFAULT);
@@ -132,6 +133,21 @@ function preferStrongerEndpoint(
     settings.push({ path: TRACES_ENDPOINT.split('.'), value: undefined, where: '' });
     origins.delete(TRACES_ENDPOINT);
   }
+}
+
+/** Source: OpenTelemetry specification, "OpenTelemetry Protocol Exporter": only an endpoint of OTLP/gRPC may lack it. */
+function requireScheme({ export: { otlp } }: Config, origins: ReadonlyMap<string, Origin>): void {
+  const key = otlp.traces_endpoint === undefined ? ENDPOINT : TRACES_ENDPOINT;
+  const endpoint = otlp.traces_endpoint ?? otlp.endpoint;
+  if (otlp.protocol === 'grpc' || endpoint === undefined || endpoint.includes('://')) return;
+  const { layer, where } = origins.get(key) ?? DEFAULT;
+  throw new ConfigError([
+    {
+      where,
+      key: layer === 'flag' ? '' : key,
+      message: `expected an http:// or https:// URL with protocol ${otlp.protocol}, got ${JSON.stringify(endpoint)}`,
+    },
+  ]);
 }
 
 /** Whoever names an endpoint and not where evidence goes wants it there. */
