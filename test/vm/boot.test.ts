@@ -23,7 +23,9 @@ describe('a virtual machine', function () {
   it("gives a command's output, byte for byte, and its exit status, on the kernel that was asked for", async () => {
     const content = Buffer.from('first line\n\tsecond: straße\n');
     const files = [{ kind: 'file', path: 'given', content }] as const;
-    const { output, exitCode, ...took } = await small('uname -r; cat /given; echo >&2 bad; exit 7', { files });
+    const { output, exitCode, ...took } = await small('uname -r; cat /given; echo >&2 bad; exit 7', {
+      files,
+    });
     ({ elapsedMs } = took);
     assert.match(output, /^6\.1\.0-\d+-amd64\nfirst line\n\tsecond: straße\nbad\n$/);
     assert.equal(exitCode, 7);
