@@ -157,7 +157,8 @@ describe('the agent, of what it is asked to leave out', () => {
   describe('by bytes in a second', () => {
     const config = {
       filter,
-      threshold: '40ms',
+      // Many spans in a second, also on a slow machine.
+      threshold: '10ms',
       limits: { kernel_memory: '8MiB', spans_per_second: 100_000, annotated_per_second: 100_000 },
     };
     /** Few enough for the ring, which is emptied in between. */
@@ -167,9 +168,9 @@ describe('the agent, of what it is asked to leave out', () => {
       const agent = await Agent.start({ config });
       const greedy = await burst(program);
       await warm(greedy);
-      for (let round = 0; round < 12; round++) await whole(greedy, SPANS, 45);
+      for (let round = 0; round < 30; round++) await whole(greedy, SPANS, 12);
       const modest = await burst(program);
-      await whole(modest, 10, 45);
+      await whole(modest, 10, 12);
       const summary = await agent.stop();
       assert.ok(summary.dropped('span_bytes_process') > 0, JSON.stringify(summary.droppedReasons));
       assert.equal(summary.dropped('span_bytes_user'), 0);
@@ -183,7 +184,8 @@ describe('the agent, of what it is asked to leave out', () => {
       const [first] = many;
       assert.ok(first !== undefined);
       await warm(first);
-      for (const one of many) await whole(one, SPANS, 45);
+      // No process comes near its own share, which is half of the user's.
+      for (let round = 0; round < 3; round++) for (const one of many) await whole(one, SPANS, 12);
       const summary = await agent.stop();
       assert.ok(summary.dropped('span_bytes_user') > 0, JSON.stringify(summary.droppedReasons));
       assert.equal(summary.dropped('span_bytes_process'), 0);

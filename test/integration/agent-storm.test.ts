@@ -10,7 +10,9 @@ import { Agent } from '../helpers/agent.js';
 
 const RATE = 1_500;
 const ROUND_MS = 2_000;
-const ROUNDS = 8;
+const LEAST_ROUNDS = 8;
+/** What has not come to rest by then will not. */
+const MOST_ROUNDS = 30;
 /** Of the queue in front of the back end (queueDefaults). */
 const QUEUED = 2_048;
 
@@ -25,6 +27,11 @@ async function silentServer(): Promise<Server> {
   const server = createServer((request) => request.resume());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;
+}
+
+/** Three rounds have needed no more than the three before them. What V8 has not collected yet comes and goes. */
+function hasComeToRest(resident: readonly number[]): boolean {
+  return Math.max(...resident.slice(-3)) < 1.1 * Math.max(...resident.slice(-6, -3));
 }
 
 describe('the agent in a storm of slow spans', () => {
@@ -58,7 +65,8 @@ describe('the agent in a storm of slow spans', () => {
     await workload.ask(`load ${stage.libslt('libslt-storm')}`);
     const resident: number[] = [];
     let made = 0;
-    for (let round = 0; round < ROUNDS; round++) {
+    // The slower the machine, the later V8 has found the size of its heap.
+    while (resident.length < LEAST_ROUNDS || (resident.length < MOST_ROUNDS && !hasComeToRest(resident))) {
       made += Number((await workload.ask(`stream ${RATE} ${ROUND_MS}`)).split(' ')[0]);
       await sleep(500);
       resident.push(residentBytes(agent.pid));
@@ -67,11 +75,9 @@ describe('the agent in a storm of slow spans', () => {
 
     assert.ok(made > 4 * QUEUED);
     assert.equal(annotated, 0);
-    // The queue is full after two rounds; what V8 has not collected yet comes and goes, so halves are compared.
-    const [, , ...full] = resident;
-    const before = Math.max(...full.slice(0, 3));
-    assert.ok(Math.max(...full.slice(3)) < before * 1.2, `resident after each round: ${resident.join(', ')}`);
-    assert.ok(before < MOST_BYTES, `${before} bytes`);
+    const told = `resident after each round: ${resident.join(', ')}`;
+    assert.ok(hasComeToRest(resident), told);
+    assert.ok(Math.max(...resident) < MOST_BYTES, told);
     const sent = kernel('spans_sent');
     assert.ok(sent > 2 * QUEUED);
     const counted = ['queue_full', 'shutdown', 'retries_exhausted', 'below_rule', 'failed'];

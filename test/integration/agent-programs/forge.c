@@ -176,7 +176,7 @@ static void family(unsigned int workers)
 	/* One after the other: they must not take each other's place. */
 	for (unsigned int i = 0; i < workers; i++)
 		run_all(work_once, 1, &parent, 0);
-	run_all(child_of, 1, &parent, 60);
+	run_all(child_of, 1, &parent, 250);
 	slt_span_end(&parent);
 }
 
