@@ -164,6 +164,12 @@ describe('sltagent exec', () => {
     assert.match(ended.stderr, /OTEL_PYTHON_CONTEXT is already theirs/);
   });
 
+  it("takes the place of OpenTelemetry's own context also where that is chosen by name", () => {
+    const environment = { ...process.env, OTEL_PYTHON_CONTEXT: 'contextvars_context' };
+    const ended = run([LAUNCHER, 'exec', '--', 'sh', '-c', 'echo $OTEL_PYTHON_CONTEXT'], environment);
+    assert.deepEqual([ended.stdout, ended.stderr], ['slt\n', '']);
+  });
+
   const TOLD =
     'import opentelemetry.context as c, os; c.get_current(); print(os.environ.get("OTEL_PYTHON_CONTEXT"), os.environ.get("PYTHONPATH"))';
   const IGNORES = /^sltagent: this program ignores PYTHONPATH [^\n]*does not take part\n$/;

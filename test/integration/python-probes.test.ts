@@ -279,6 +279,10 @@ describe('the Python library', () => {
       assert.deepEqual(recording.hits(), []);
     });
 
+    it('whose other libraries are not bound to the symbols of libslt', async () => {
+      assert.equal(await run('global_symbols', { recorder: false }), '[]\n');
+    });
+
     it('when a span is not as expected: then it falls silent', async () => {
       assert.equal(await run('broken'), 'works\n');
       assert.deepEqual(inWords(recording.hits()), [

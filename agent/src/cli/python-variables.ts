@@ -4,6 +4,9 @@ import { installation } from './installation.js';
 export const PYTHON_CONTEXT = 'OTEL_PYTHON_CONTEXT';
 export const SLT_CONTEXT = 'slt';
 
+/** Values that choose the context which OpenTelemetry takes anyway. Ours is the same one, followed. */
+const DEFAULT_CONTEXTS: readonly (string | undefined)[] = [undefined, '', 'contextvars_context'];
+
 export interface PythonVariables {
   readonly variables: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
@@ -19,7 +22,7 @@ export const IGNORES_PYTHON_PATH =
 /** Ours goes before the user's own PYTHONPATH, which is kept. */
 export function pythonVariables(environment: Readonly<Record<string, string | undefined>>): PythonVariables {
   const chosen = environment[PYTHON_CONTEXT];
-  if (chosen !== undefined && chosen !== '' && chosen !== SLT_CONTEXT) {
+  if (chosen !== SLT_CONTEXT && !DEFAULT_CONTEXTS.includes(chosen)) {
     const warning = `${PYTHON_CONTEXT} is already ${chosen} and is left as it is: a Python program started here does not take part`;
     return { variables: {}, warnings: [warning] };
   }

@@ -23,7 +23,14 @@ def load():
     if NAME in sys.modules:
         return sys.modules[NAME]
     loader = importlib.machinery.ExtensionFileLoader(NAME, path())
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(NAME, loader))
+    spec = importlib.util.spec_from_loader(NAME, loader)
+    # libslt's otel_thread_ctx_v1 must be no other library's: ddtrace would take our record for its own, and free it.
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(flags & ~os.RTLD_GLOBAL)
+    try:
+        module = importlib.util.module_from_spec(spec)
+    finally:
+        sys.setdlopenflags(flags)
     loader.exec_module(module)
     sys.modules[NAME] = module
     return module
