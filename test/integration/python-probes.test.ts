@@ -133,6 +133,12 @@ describe('the Python library', () => {
         assert.equal(site === 'end', endNs > 1_700_000_000_000_000_000n);
     });
 
+    it('never as started after they have ended', async () => {
+      await run('ended_at_start');
+      const words = inWords(recording.hits());
+      assert.ok(!words.slice(words.indexOf('end short')).includes('start short'), words.join(', '));
+    });
+
     it('only when they are sampled; what is not, or lives elsewhere, is no context', async () => {
       await run('sampling');
       assert.deepEqual(inWords(recording.hits()), [

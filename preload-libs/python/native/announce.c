@@ -140,6 +140,14 @@ static bool is_recording_span(PyObject *object)
 	return PyObject_TypeCheck(object, (PyTypeObject *)recording_span);
 }
 
+/* One that a span processor has ended while it started is told as ended already, and must not begin after that. */
+static int read_start(PyObject *span, struct slt_span *out)
+{
+	const int ended = span_has_ended(span);
+
+	return ended == 0 ? read_span(span, out) : -(ended < 0);
+}
+
 bool announce_is_unstarted(PyObject *span)
 {
 	struct pending_exception pending;
@@ -164,7 +172,7 @@ void announce_span_start(PyObject *span)
 	if (!announce_enabled() || !is_recording_span(span))
 		return;
 	pending = set_exception_aside();
-	result = read_span(span, &told);
+	result = read_start(span, &told);
 	if (result > 0)
 		slt_span_start(&told);
 	else if (result < 0)
