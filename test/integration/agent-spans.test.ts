@@ -270,14 +270,16 @@ describe('the agent, of spans in a Python program', () => {
 
     it('has put every sub-span inside of its span, and called none longer than it was', () => {
       let calls = 0;
-      for (const span of agent.spans) {
+      // Another program that takes part on this machine is followed too.
+      for (const span of agent.spans.filter(({ trace_id }) => traces.has(trace_id))) {
         const [start, end] = [BigInt(span.start_unix_ns), BigInt(span.end_unix_ns)];
         for (const call of span.calls) {
           calls++;
           const [from, to] = [BigInt(call.start_unix_ns), BigInt(call.end_unix_ns)];
           assert.ok(start <= from && from <= to && to <= end, `${call.name} in ${span.name}`);
           const longest = total(span, call.name)?.max_us;
-          assert.ok((call.attributes['slt.syscall.duration_us'] as number) <= (longest ?? 0));
+          const took = call.attributes['slt.syscall.duration_us'] as number;
+          assert.ok(took <= (longest ?? 0), `${call.name} in ${span.name}: ${took} of at most ${longest} µs`);
         }
       }
       assert.ok(calls > 100);
