@@ -100,7 +100,8 @@ children worked beside it. \`unaccounted\` is the same in both.
 ## Causes
 
 \`slt.cause.type\` is the largest of these groups of \`slt.time_total\`, with one exception, \`syscalls\`.
-Where the second largest holds a quarter of the wall time, \`slt.cause.text\` tells of it too.
+Where the second largest holds a quarter of the wall time, \`slt.cause.text\` tells of it too; not beside \`syscalls\`, which holds
+parts of several.
 
 ${table(
   ['Type', 'In words', 'Time'],

@@ -115,10 +115,17 @@ describe('the Python library', () => {
         inWords(recording.hits()).filter((words) => !words.startsWith('context')),
         [
           'process',
-          ...['twice', 'raised', 'told when', 'refused', 'floating', 'negative', 'after'].flatMap((name) => [
-            `start ${name}`,
-            `end ${name}`,
-          ]),
+          ...[
+            'twice',
+            'raised',
+            'told when',
+            'refused',
+            'floating',
+            'negative',
+            'after',
+            'by keyword',
+            'last',
+          ].flatMap((name) => [`start ${name}`, `end ${name}`]),
         ],
       );
       const toldWhen = recording.hits().find(({ site, name }) => site === 'end' && name === 'told when');

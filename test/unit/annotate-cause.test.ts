@@ -99,7 +99,7 @@ describe('the cause of a slow span', () => {
     assert.equal(
       causeOf({ own, capture: 'blocking' }).text,
       '61.0 ms of 100.0 ms (61 %) ready to run, but waiting for a CPU (preempted 1.0 ms, woken 0.0 ms, yielded 60.0 ms)' +
-        '; then 39.0 ms (39 %) on the CPU',
+        '; next 39.0 ms (39 %) on the CPU',
     );
     assert.doesNotMatch(causeOf({ own: { 'runqueue.woken': 60 * MS } }).text, /yielded/);
   });
@@ -108,12 +108,24 @@ describe('the cause of a slow span', () => {
     const own = { 'blocked.lock': 45 * MS, 'blocked.disk': 25 * MS, 'on_cpu.user': 24 * MS };
     assert.equal(
       causeOf({ own }).text,
-      '45.0 ms of 100.0 ms (45 %) waiting for a lock; then 25.0 ms (25 %) waiting for a disk',
+      '45.0 ms of 100.0 ms (45 %) waiting for a lock; next 25.0 ms (25 %) waiting for a disk',
     );
-    assert.doesNotMatch(causeOf({ own: { ...own, 'blocked.disk': 24.9 * MS } }).text, /then/);
+    assert.doesNotMatch(causeOf({ own: { ...own, 'blocked.disk': 24.9 * MS } }).text, /next/);
     assert.match(
       causeOf({ own: { 'blocked.net': 60 * MS } }).text,
-      /; then 40.0 ms \(40 %\) not accounted for$/,
+      /; next 40.0 ms \(40 %\) not accounted for$/,
+    );
+  });
+
+  it('says what was in child spans of the first, and hints at the end', () => {
+    assert.equal(
+      causeOf({ own: { 'on_cpu.user': 40 * MS }, inChildren: { 'blocked.disk': 60 * MS } }).text,
+      '60.0 ms of 100.0 ms (60 %) waiting for a disk; most of it in child spans; next 40.0 ms (40 %) on the CPU',
+    );
+    assert.equal(
+      causeOf({ own: { 'on_cpu.any': 60 * MS, 'blocked.disk': 40 * MS }, capture: 'blocking' }).text,
+      '60.0 ms of 100.0 ms (60 %) on the CPU; next 40.0 ms (40 %) waiting for a disk' +
+        '; capture `all` would tell computing from system calls that do not sleep',
     );
   });
 

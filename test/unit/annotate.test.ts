@@ -69,7 +69,7 @@ describe('the annotation of a span', () => {
       'slt.cause.type': 'disk',
       'slt.cause.share_percent': 70,
       'slt.cause.duration_us': 70_000,
-      'slt.cause.text': '70.0 ms of 100.0 ms (70 %) waiting for a disk; then 25.0 ms (25 %) on the CPU',
+      'slt.cause.text': '70.0 ms of 100.0 ms (70 %) waiting for a disk; next 25.0 ms (25 %) on the CPU',
       'slt.time.on_cpu.user_us': 10_000,
       'slt.time.blocked.disk_us': 70_001,
       'slt.time.unaccounted_us': 4_999,

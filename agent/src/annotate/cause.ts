@@ -147,7 +147,7 @@ function detail(
     case 'on_cpu':
       return capture === 'all'
         ? ` (user ${part(threadClasses.ON_CPU_USER.name)}, kernel ${part(threadClasses.ON_CPU_KERNEL.name)})`
-        : '; capture `all` would tell computing from system calls that do not sleep';
+        : '';
     case 'runqueue':
       return ` (${runqueueWords(account.total)})`;
     case 'syscalls':
@@ -165,19 +165,25 @@ function share(timeNs: number, wallNs: number): number {
 function runnerUp(second: Group | undefined, { wallNs }: Account): string {
   if (second === undefined || second.timeNs < wallNs * RUNNER_UP_SHARE) return '';
   const { words } = causeTypes[second.type];
-  return `; then ${milliseconds(second.timeNs)} (${share(second.timeNs, wallNs)} %) ${words}`;
+  return `; next ${milliseconds(second.timeNs)} (${share(second.timeNs, wallNs)} %) ${words}`;
 }
 
-/** Why the figures may be less than they seem. */
+function inChildSpans(group: Group, { accountNs: own, childAccountNs: inChildren }: SpanEvidence): string {
+  const most =
+    group.type !== 'syscalls' && measuredIn(inChildren, group.classes) > measuredIn(own, group.classes);
+  return most ? '; most of it in child spans' : '';
+}
+
+/** Why the figures may be less than they seem, or could be more. */
 function reservations(group: Group, evidence: SpanEvidence): string {
   const { accountNs: own, childAccountNs: inChildren, wallNs } = evidence;
   const words: string[] = [];
-  if (group.type !== 'syscalls' && measuredIn(inChildren, group.classes) > measuredIn(own, group.classes)) {
-    words.push('most of it in child spans');
-  }
   // One percent: two clocks read one after the other are no overlap worth a word.
   if (measured(own) + measured(inChildren) > wallNs * 1.01) {
     words.push('several threads or children at once, scaled to the wall time');
+  }
+  if (group.type === 'on_cpu' && evidence.capture !== 'all') {
+    words.push('capture `all` would tell computing from system calls that do not sleep');
   }
   if (evidence.shared) words.push('as its starting thread spent it, for whichever span');
   if (evidence.state === 'process_died') words.push('until its process ended');
@@ -203,14 +209,15 @@ export function findCause(resolved: ResolvedSpan, account: Account): Cause {
         );
   const sharePercent = share(group.timeNs, account.wallNs);
   const figures = `${milliseconds(group.timeNs)} of ${milliseconds(account.wallNs)} (${sharePercent} %)`;
-  const what = causeTypes[group.type].words + detail(group, evidence, account, culprit);
+  const words = causeTypes[group.type].words + detail(group, evidence, account, culprit);
+  const what = words + inChildSpans(group, evidence);
   return {
     type: group.type,
     sharePercent,
     timeNs: group.timeNs,
     call: culprit?.call,
     descriptor: culprit?.descriptor?.name,
-    // The calls of many hold parts of other classes: none of them comes second.
+    // The calls of many hold parts of other classes: none of them comes next.
     text: `${figures} ${what}${many ? '' : runnerUp(second, account)}${reservations(group, evidence)}`,
   };
 }

@@ -15,14 +15,29 @@ struct announced_method {
 	vectorcallfunc call;
 	PyObject *method;
 	PyObject *attributes; /* __dict__, for functools.update_wrapper() */
+	PyObject *weak_references;
 };
 
 static PyTypeObject *announced_method_type;
 
+/* The parameter at this position, by position or by name, borrowed; NULL: it was not given. */
+static PyObject *argument(PyObject *const *arguments, Py_ssize_t count, PyObject *names, Py_ssize_t position,
+			  const char *name)
+{
+	const Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+
+	if (count > position)
+		return arguments[position];
+	for (Py_ssize_t i = 0; i < named; i++)
+		if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), name) == 0)
+			return arguments[count + i];
+	return NULL;
+}
+
 static PyObject *call_start(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
 	PyObject *method = ((struct announced_method *)self)->method;
-	PyObject *span = PyVectorcall_NARGS(count) > 0 ? arguments[0] : NULL;
+	PyObject *span = argument(arguments, PyVectorcall_NARGS(count), names, 0, "self");
 	/* The SDK refuses a second start; it is not announced either. */
 	const bool is_first = span != NULL && announce_is_unstarted(span);
 	PyObject *result = PyObject_Vectorcall(method, arguments, count, names);
@@ -32,26 +47,14 @@ static PyObject *call_start(PyObject *self, PyObject *const *arguments, size_t c
 	return result;
 }
 
-/* The second of end(self, end_time=None), borrowed. */
-static PyObject *end_time_of(PyObject *const *arguments, Py_ssize_t count, PyObject *names)
-{
-	const Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
-
-	if (count > 1)
-		return arguments[1];
-	for (Py_ssize_t i = 0; i < named; i++)
-		if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), "end_time") == 0)
-			return arguments[count + i];
-	return Py_None;
-}
-
 static PyObject *call_end(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
-	const Py_ssize_t positional = PyVectorcall_NARGS(count);
+	PyObject *span = argument(arguments, PyVectorcall_NARGS(count), names, 0, "self");
+	PyObject *end_time = argument(arguments, PyVectorcall_NARGS(count), names, 1, "end_time");
 
 	/* Before, because the SDK's own end may export the span at once, which is no part of it. */
-	if (positional > 0)
-		announce_span_end(arguments[0], end_time_of(arguments, positional, names));
+	if (span != NULL)
+		announce_span_end(span, end_time == NULL ? Py_None : end_time);
 	return PyObject_Vectorcall(((struct announced_method *)self)->method, arguments, count, names);
 }
 
@@ -62,6 +65,12 @@ static PyObject *bind(PyObject *self, PyObject *instance, PyObject *Py_UNUSED(ty
 		return PyMethod_New(self, instance);
 	Py_INCREF(self);
 	return self;
+}
+
+/* pickle and copy take it for what its qualified name leads to, as they do a function. */
+static PyObject *reduce(PyObject *self, PyObject *Py_UNUSED(nothing))
+{
+	return PyObject_GetAttrString(self, "__qualname__");
 }
 
 static int traverse(PyObject *self, visitproc visit, void *arg)
@@ -88,6 +97,8 @@ static void dealloc(PyObject *self)
 	PyTypeObject *type = Py_TYPE(self);
 
 	PyObject_GC_UnTrack(self);
+	if (((struct announced_method *)self)->weak_references != NULL)
+		PyObject_ClearWeakRefs(self);
 	clear(self);
 	type->tp_free(self);
 	Py_DECREF(type);
@@ -96,7 +107,13 @@ static void dealloc(PyObject *self)
 static PyMemberDef members[] = {
 	{ "__vectorcalloffset__", T_PYSSIZET, offsetof(struct announced_method, call), READONLY, NULL },
 	{ "__dictoffset__", T_PYSSIZET, offsetof(struct announced_method, attributes), READONLY, NULL },
+	{ "__weaklistoffset__", T_PYSSIZET, offsetof(struct announced_method, weak_references), READONLY, NULL },
 	{ NULL, 0, 0, 0, NULL },
+};
+
+static PyMethodDef methods[] = {
+	{ "__reduce__", reduce, METH_NOARGS, NULL },
+	{ NULL, NULL, 0, NULL },
 };
 
 static PyGetSetDef getters[] = {
@@ -111,6 +128,7 @@ static PyType_Slot slots[] = {
 	{ Py_tp_clear, (void *)clear },
 	{ Py_tp_dealloc, (void *)dealloc },
 	{ Py_tp_members, members },
+	{ Py_tp_methods, methods },
 	{ Py_tp_getset, getters },
 	{ 0, NULL },
 };
@@ -143,6 +161,7 @@ static PyObject *announced(PyObject *method, vectorcallfunc call)
 	made->call = call;
 	made->method = method;
 	made->attributes = NULL;
+	made->weak_references = NULL;
 	PyObject_GC_Track((PyObject *)made);
 	return (PyObject *)made;
 }

@@ -212,11 +212,11 @@ export class BpfBackend implements Backend {
     if (running === undefined || index === undefined || this.#stopping) return;
     // Before a call is asked for, so that none is missed from then on; at least until #updateTracepoints() below.
     if (mode === 'all') running.calls.update(1);
-    const changed = running.slots.setCapture(index, {
+    const capture = {
       mode: mode === 'all' ? CaptureMode.ALL : CaptureMode.BLOCKING,
       escalated: escalated ? 1 : 0,
-      sinceNs: this.#native.clocks().monotonicNs,
-    });
+    };
+    const changed = running.slots.setCapture(index, capture, () => this.#native.clocks().monotonicNs);
     if (changed) this.#updateTracepoints(running);
   }
 

@@ -32,6 +32,8 @@ const THREAD_TID = 0;
 const THREAD_PROCESS = 8;
 const SPAN_TGID = 16;
 const SPAN_PROCESS = 24;
+/** Later than any span. */
+const NEVER_NS = 2n ** 64n - 1n;
 /** PARTS_AT_ONCE of bpf/sweep.bpf.c */
 const PARTS_AT_ONCE = 256;
 
@@ -156,12 +158,14 @@ export class ProcessSlots {
   }
 
   /** Returns whether that is another capture than the process had. */
-  setCapture(index: number, capture: Capture): boolean {
+  setCapture(index: number, capture: Omit<Capture, 'sinceNs'>, now: () => bigint): boolean {
     const value = this.#captures.get(u32(index));
     if (value === undefined) return false;
     const before = readCapture(new DataView(value.buffer, value.byteOffset, value.byteLength), 0);
     if (before.mode === capture.mode && before.escalated === capture.escalated) return false;
-    this.#captures.set(u32(index), writeCapture(capture));
+    // Whatever starts before the time is taken, in the one capture or in the other, counts as open during the change.
+    this.#captures.set(u32(index), writeCapture({ ...capture, sinceNs: NEVER_NS }));
+    this.#captures.set(u32(index), writeCapture({ ...capture, sinceNs: now() }));
     return true;
   }
 

@@ -20,6 +20,7 @@ def when_imported(name, action):
 def _at_end_of_import(spec, call):
     """Calls call() when the import under way of spec's module ends, well or not: then the import system lowers a flag in it."""
     plain = type(spec)
+    waiting = [call]
 
     class Watched(plain):
         @property
@@ -28,12 +29,23 @@ def _at_end_of_import(spec, call):
 
         @_initializing.setter
         def _initializing(self, value):
-            vars(self)["_initializing"] = value
-            if not value:
-                self.__class__ = plain
-                call()
+            if value:
+                vars(self)["_initializing"] = value
+                return
+            # First back to what it was: that may be watched as well.
+            self.__class__ = plain
+            self._initializing = value
+            ended()
+
+    def ended():
+        if waiting:
+            waiting.pop()()
 
     spec.__class__ = Watched
+    # Another thread may have ended the import just before.
+    if not spec._initializing:
+        spec.__class__ = plain
+        ended()
 
 
 def _quietly(action, module):
