@@ -71,12 +71,17 @@ function elements(map: BpfMap): { readonly index: number; readonly value: Buffer
   }));
 }
 
-/** process_is_refused() of bpf/include/probes.h, with no span open. */
-function isLetGo(process: Buffer | undefined): boolean {
+/** The values of all elements, one after the other: of an array map, by index. */
+function valuesOf(map: BpfMap): { readonly view: DataView; readonly count: number } {
+  const { values, count } = map.getBatch(map.maxEntries);
+  return { view: new DataView(values.buffer, values.byteOffset, values.byteLength), count };
+}
+
+/** process_is_refused() of bpf/include/probes.h, with no span open. `at`: where the process's slot begins. */
+function isLetGo(processes: DataView, at: number): boolean {
   return (
-    process !== undefined &&
-    process.readUInt32LE(PROCESS_REFUSED_IN) > process.readUInt32LE(PROCESS_ALLOWED_IN) &&
-    process.readUInt32LE(PROCESS_OPEN_SPANS) === 0
+    processes.getUint32(at + PROCESS_REFUSED_IN, true) > processes.getUint32(at + PROCESS_ALLOWED_IN, true) &&
+    processes.getUint32(at + PROCESS_OPEN_SPANS, true) === 0
   );
 }
 
@@ -128,16 +133,14 @@ export class ProcessSlots {
    * filter holds back since a reload is followed until the last of its spans has ended.
    */
   counts(): { tracked: number; recorded: number } {
-    const captures = this.#captures.getBatch(this.#captures.maxEntries).values;
-    const modes = new DataView(captures.buffer, captures.byteOffset, captures.byteLength);
-    const processes = elements(this.#slots);
-    const { values, count } = this.#byPid.getBatch(this.#byPid.maxEntries);
-    const slots = new DataView(values.buffer, values.byteOffset, values.byteLength);
+    const { view: modes } = valuesOf(this.#captures);
+    const { view: processes } = valuesOf(this.#slots);
+    const { view: slots, count } = valuesOf(this.#byPid);
     let tracked = 0;
     let recorded = 0;
     for (let i = 0; i < count; i++) {
       const index = slots.getUint32(i * 4, true) - 1;
-      if (isLetGo(processes[index]?.value)) continue;
+      if (isLetGo(processes, index * this.#slots.valueSize)) continue;
       tracked++;
       if (readCapture(modes, index * CAPTURE_SIZE).mode === CaptureMode.ALL) recorded++;
     }
