@@ -10,7 +10,7 @@ const NOP1_OFFSET = 15;
 export class EmptyPrograms {
   readonly #object: BpfObject;
   readonly #multi: boolean;
-  #links: BpfLink[] = [];
+  readonly #links: BpfLink[] = [];
 
   constructor() {
     this.#object = native().open(compileBpf('bench/empty.bpf.c'));
@@ -22,10 +22,13 @@ export class EmptyPrograms {
   /** `measure` with them on both system-call tracepoints. `clock`: those that read it. */
   with(kind: 'empty' | 'clock', measure: () => Promise<number>): () => Promise<number> {
     return async () => {
-      this.#links = [`${kind}_exit`, `${kind}_enter`].map((name) => this.#object.program(name).attach());
-      const each = await measure();
-      this.#off();
-      return each;
+      try {
+        for (const name of [`${kind}_exit`, `${kind}_enter`])
+          this.#links.push(this.#object.program(name).attach());
+        return await measure();
+      } finally {
+        this.#off();
+      }
     };
   }
 

@@ -29,14 +29,19 @@ export class TrackedProcess {
   withAgent(measure: Measurement, only?: string): Measurement {
     return async () => {
       this.#agent.on(only);
-      const each = await measure();
-      this.#agent.off();
-      return each;
+      try {
+        return await measure();
+      } finally {
+        this.#agent.off();
+      }
     };
   }
 
   async stop(): Promise<void> {
-    await this.workload.stop();
-    await this.#agent.stop();
+    try {
+      await this.workload.stop();
+    } finally {
+      await this.#agent.stop();
+    }
   }
 }
