@@ -1,7 +1,7 @@
 /**
- * The agent's own back end, with one switch that the product has no use for:
- * its tracepoint programs can be taken off and put back between rounds. They are
- * the same loaded programs with the same state; only the link is made anew.
+ * The agent's own back end, with one switch that the product has no use for: its
+ * programs can be taken off and put back between rounds. They are the same loaded
+ * programs with the same state; only the link is made anew.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
@@ -10,7 +10,6 @@ import type { BackendListener } from '../agent/src/backend/backend.js';
 import { native, type BpfLink, type BpfObject, type BpfProgram, type Native } from '../agent/src/native.js';
 import { configSchema } from '../schemas/config/schema.js';
 import { root } from '../test/helpers/compile.js';
-import type { Stage } from './stage.js';
 
 export type Capture = 'all' | 'blocking';
 
@@ -23,18 +22,15 @@ class SwitchedLink implements BpfLink {
   #link: BpfLink | undefined;
 
   constructor(
-    private readonly program: BpfProgram,
+    readonly name: string,
+    private readonly attach: () => BpfLink,
     private readonly gone: () => void,
   ) {
     this.on();
   }
 
-  get name(): string {
-    return this.program.name;
-  }
-
   on(): void {
-    this.#link ??= this.program.attach();
+    this.#link ??= this.attach();
   }
 
   off(): void {
@@ -59,7 +55,8 @@ function overlay<T extends object>(of: T, members: Partial<T>): T {
 }
 
 class Switchboard {
-  readonly links = new Set<SwitchedLink>();
+  readonly tracepoints = new Set<SwitchedLink>();
+  readonly probes = new Set<SwitchedLink>();
 
   native(of: Native): Native {
     return overlay<Native>(of, { open: (path) => this.#object(of.open(path)) });
@@ -71,12 +68,17 @@ class Switchboard {
 
   #program(program: BpfProgram): BpfProgram {
     return overlay<BpfProgram>(program, {
-      attach: () => {
-        const link = new SwitchedLink(program, () => this.links.delete(link));
-        this.links.add(link);
-        return link;
-      },
+      attach: () => this.#add(this.tracepoints, program.name, () => program.attach()),
+      attachUprobe: (target) => this.#add(this.probes, program.name, () => program.attachUprobe(target)),
+      attachUprobeMulti: (targets) =>
+        this.#add(this.probes, program.name, () => program.attachUprobeMulti(targets)),
     });
+  }
+
+  #add(links: Set<SwitchedLink>, name: string, attach: () => BpfLink): BpfLink {
+    const link: SwitchedLink = new SwitchedLink(name, attach, () => links.delete(link));
+    links.add(link);
+    return link;
   }
 }
 
@@ -90,10 +92,10 @@ export class BenchAgent {
   readonly #backend: BpfBackend;
   readonly #tracepoints: number;
 
-  /** libslt: the copy to probe. objectPath: to hold a changed bpf/ against another. */
+  /** libslt: the copy to probe. uid: whose processes it follows. objectPath: to hold a changed bpf/ against another. */
   constructor(
-    stage: Stage,
     libslt: string,
+    uid: number,
     capture: Capture = 'all',
     objectPath = join(root, 'build', 'bpf', 'sltagent.bpf.o'),
   ) {
@@ -102,7 +104,7 @@ export class BenchAgent {
       native: this.#switchboard.native(native()),
       config: configSchema.parse({
         capture,
-        filter: { users: [stage.uid] },
+        filter: { users: [uid] },
         // A loop of nothing but spans; a service that made so many would be held back.
         limits: { spans_per_second: 10_000_000 },
       }),
@@ -116,7 +118,7 @@ export class BenchAgent {
   }
 
   get attached(): number {
-    return this.#switchboard.links.size;
+    return this.#switchboard.tracepoints.size;
   }
 
   /** Attached as soon as the first process has told of itself. */
@@ -130,13 +132,24 @@ export class BenchAgent {
       throw new Error('the agent has attached tracepoints that this capture does not need');
   }
 
-  /** only: the program to attach; without, all of them. */
+  /** The tracepoint programs; only: the one to attach. */
   on(only?: string): void {
-    for (const link of this.#switchboard.links) if (only === undefined || link.name === only) link.on();
+    for (const link of this.#switchboard.tracepoints) if (only === undefined || link.name === only) link.on();
   }
 
   off(): void {
-    for (const link of this.#switchboard.links) link.off();
+    for (const link of this.#switchboard.tracepoints) link.off();
+  }
+
+  /** Also the probes: without them a process is as if no agent were there. */
+  allOn(): void {
+    this.on();
+    for (const link of this.#switchboard.probes) link.on();
+  }
+
+  allOff(): void {
+    for (const link of [...this.#switchboard.probes].reverse()) link.off();
+    this.off();
   }
 
   stop(): Promise<void> {

@@ -19,6 +19,11 @@ function at(samples: readonly number[], index: number): number {
   return sample;
 }
 
+/** As many digits as a sample is worth in a file. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
 export function median(samples: readonly number[]): number {
   const ordered = sorted(samples);
   const middle = (ordered.length - 1) / 2;

@@ -13,7 +13,7 @@ export class TrackedProcess {
   /** name: of its own copy of libslt. */
   constructor(stage: Stage, name: string, capture: Capture = 'all') {
     this.#libslt = stage.libslt(name);
-    this.#agent = new BenchAgent(stage, this.#libslt, capture);
+    this.#agent = new BenchAgent(this.#libslt, stage.uid, capture);
     this.workload = new Workload(stage);
   }
 

@@ -49,7 +49,7 @@ async function whileNoneIsTracked(stage: Stage): Promise<Row> {
     const samples = await interleave({
       agent: {
         measure: async () => {
-          const agent = new BenchAgent(stage, libslt);
+          const agent = new BenchAgent(libslt, stage.uid);
           await agent.start();
           try {
             const each = await call();

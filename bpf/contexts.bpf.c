@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Which span a thread works for. This is the one file which knows how a change
- * arrives: today by a trap for each; a library could as well leave its changes
- * in memory that is caught up here.
- */
+/* Which span a thread works for, and what it spent on it. */
 #define __VMLINUX_H__ 1
 #include "probes.h"
 
@@ -233,13 +229,13 @@ static __always_inline void abandon_join(__u32 part_slot)
  * span's. That it was still the same after the part was made is certain; a part that was made too late stays empty, for the thread
  * does not work in it.
  */
-__noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial)
+__noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial, __u64 now)
 {
 	struct slt_thread *thread = thread_at(thread_slot);
 	struct slt_span_slot *span;
 	struct slt_part *part;
 	__u32 before, after;
-	__u64 now, *account;
+	__u64 *account;
 
 	if (!thread)
 		return 0;
@@ -249,7 +245,6 @@ __noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial)
 	if (part && span && part->span == span_slot && part->owner == thread_slot &&
 	    part->record.serial == span->record.serial)
 		return 0;
-	now = bpf_ktime_get_ns();
 	account_read(thread_slot, 0, now);
 	account = thread->reading;
 	if (part && part->owner != thread_slot)
@@ -276,22 +271,13 @@ __noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial)
 }
 
 SEC("uprobe")
-int BPF_KPROBE(probe_context_set, const struct slt_span *told)
+int BPF_KPROBE(probe_context_set, const struct slt_span *told, const struct slt_journal *journal)
 {
-	__u32 slot = thread_enter();
-	struct slt_thread *thread = thread_at(slot);
-	struct slt_span_key key = {};
-	struct found_span found = {};
-	struct slt_open_span *open;
+	__u32 slot = probe_begin(journal);
+	__u64 id = 0;
 
-	if (!thread)
-		return 0;
-	if (!told)
-		return context_change(slot, 0, 0);
-	open = find_span(thread, told, &key);
-	if (!key.tgid)
-		return 0;
-	if (!open || !span_found(open, &key, &found))
-		count_unknown(thread, SLT_DROP_CONTEXT_UNKNOWN);
-	return context_change(slot, found.slot, found.serial);
+	if (slot && (!told || read_id(&id, told->span_id)))
+		context_told(slot, id, bpf_ktime_get_ns());
+	probe_end(slot);
+	return 0;
 }

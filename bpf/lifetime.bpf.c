@@ -268,7 +268,7 @@ __noinline int thread_gone(__u32 tid, __u64 start_ns)
 		return 0;
 	if (process->start_ns != start_ns)
 		return 0;
-	context_change(slot, 0, 0);
+	context_change(slot, 0, 0, bpf_ktime_get_ns());
 	*(volatile __u16 *)place = 0;
 	barrier();
 	if (*on_cpu == slot)
@@ -360,6 +360,7 @@ __noinline int thread_create(void)
 	thread->tgid = bpf_get_current_pid_tgid() >> 32;
 	thread->process = process_slot - 1;
 	thread->since = bpf_ktime_get_ns();
+	thread->known_since = thread->since;
 	slot_taken(&process->threads, &user->threads);
 	count(SLT_COUNT_THREADS, 1);
 	/* The slot must be whole before a tracepoint can find it, and the CPU's comes last: a switch before it sets it too. */

@@ -13,8 +13,8 @@
  */
 #define __VMLINUX_H__ 1
 #include "calls.h"
+#include "probes.h"
 #include "registers.h"
-#include "thread.h"
 
 #include <bpf/bpf_tracing.h>
 
@@ -288,17 +288,22 @@ static __noinline int wait_end(__u32 slot, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void switch_out(struct slt_thread *thread, bool preempt, struct task_struct *prev,
-				       __u64 state, __u64 now)
+/* Since when it runs is not known, nor which call it is in now: the end of that one must not be taken for the end of the one before. */
+static __always_inline void switch_in_unseen(struct slt_thread *thread)
 {
-	/* A switch-in was missed: since when it runs is not known. */
-	if (thread->state != SLT_THREAD_ON_CPU) {
-		thread->lost++;
-		count(SLT_DROP_SWITCH, 1);
-		/* Nor which call it is in now: the end of that one must not be taken for the end of the one before. */
-		thread->calls_seen = 0;
-		thread->call = 0;
-	}
+	thread->lost++;
+	count(SLT_DROP_SWITCH, 1);
+	thread->calls_seen = 0;
+	thread->call = 0;
+}
+
+/* Not inline, so that its stack is not there while a journal is caught up with. */
+static __noinline int switch_out(__u32 slot, bool preempt, struct task_struct *prev, __u64 state, __u64 now)
+{
+	struct slt_thread *thread = thread_at(slot);
+
+	if (!thread)
+		return 0;
 	thread->seq++;
 	barrier();
 	thread_close_interval(thread, thread_class(thread), now);
@@ -309,6 +314,7 @@ static __always_inline void switch_out(struct slt_thread *thread, bool preempt, 
 	wait_begin(thread, now);
 	barrier();
 	thread->seq++;
+	return 0;
 }
 
 /* Returns whether each of its system calls is to be recorded. */
@@ -366,8 +372,14 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	}
 	now = bpf_ktime_get_ns();
 	thread = thread_at(before);
-	if (thread)
-		switch_out(thread, preempt, prev, switch_brings_state ? ctx[3] : task_state(prev), now);
+	if (thread) {
+		if (thread->state != SLT_THREAD_ON_CPU)
+			switch_in_unseen(thread);
+		/* The memory of one that exits is gone. libslt has it trap once more before. */
+		if (thread->journal && !(BPF_CORE_READ(prev, flags) & PF_EXITING))
+			journal_at_switch(before);
+		switch_out(before, preempt, prev, switch_brings_state ? ctx[3] : task_state(prev), now);
+	}
 	thread = thread_at(after);
 	*on_cpu = thread && switch_in(thread, after, next, now) ? after : 0;
 	return 0;

@@ -10,31 +10,56 @@
 
 /* ---- start ---- */
 
-static __always_inline bool is_zero(const __u8 id[SLT_SPAN_ID_BYTES])
+static __always_inline bool key_of(const struct slt_thread *thread, __u64 id, struct slt_span_key *key)
 {
-	__u64 value;
+	struct slt_process *process = process_at_index(thread->process);
 
-	__builtin_memcpy(&value, id, sizeof(value));
-	return value == 0;
+	if (!process)
+		return false;
+	__builtin_memcpy(key->span_id, &id, sizeof(key->span_id));
+	key->process_start_ns = process->start_ns;
+	key->tgid = thread->tgid;
+	return true;
+}
+
+__noinline int span_find(__u32 thread_slot, __u64 id)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_span_key key = {};
+	struct slt_open_span *open;
+
+	if (!thread)
+		return 0;
+	thread->found.slot = 0;
+	thread->found.serial = 0;
+	if (!key_of(thread, id, &key))
+		return 0;
+	open = bpf_map_lookup_elem(&open_spans, &key);
+	return open && span_found(open, &key, &thread->found);
+}
+
+__noinline int span_take_found(__u32 thread_slot, __u64 id)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_span_slot *span = thread ? span_at(thread->found.slot) : 0;
+	struct slt_span_key key = {};
+
+	if (!thread || !span)
+		return 0;
+	return key_of(thread, id, &key) && span_take(span, &key, thread->found.enders);
 }
 
 /* The parent, when it is open in this process, is told of its end. */
-static __always_inline void find_parent(struct slt_span_slot *span)
+static __always_inline void find_parent(struct slt_span_slot *span, struct slt_thread *thread, __u32 thread_slot)
 {
-	struct slt_span_key key = span->key;
-	struct found_span found = {};
-	struct slt_open_span *open;
+	__u64 parent = id_of(span->record.span.parent_span_id);
 
 	span->parent = 0;
 	span->record.parent_serial = 0;
-	if ((span->record.span.flags & SLT_SPAN_PARENT_REMOTE) || is_zero(span->record.span.parent_span_id))
+	if ((span->record.span.flags & SLT_SPAN_PARENT_REMOTE) || !parent || !span_find(thread_slot, parent))
 		return;
-	__builtin_memcpy(key.span_id, span->record.span.parent_span_id, sizeof(key.span_id));
-	open = bpf_map_lookup_elem(&open_spans, &key);
-	if (!open || !span_found(open, &key, &found))
-		return;
-	span->parent = found.slot;
-	span->record.parent_serial = found.serial;
+	span->parent = thread->found.slot;
+	span->record.parent_serial = thread->found.serial;
 }
 
 /* Gives the parts that the slot holds back, each to the process that it counts against. */
@@ -109,17 +134,32 @@ static __always_inline void span_release(struct slt_span_slot *span, __u32 slot)
 	bpf_map_push_elem(&free_spans, &index, BPF_ANY);
 }
 
-SEC("uprobe")
-int BPF_KPROBE(probe_span_start, const struct slt_span *told)
+/*
+ * Whether the filter lets the thread's process in. It is asked once in each generation, but not where a switch waits for it: then what it said
+ * last holds until the thread's next probe.
+ */
+static __always_inline bool is_let_in(const struct slt_thread *thread, const struct slt_process *process,
+				      const struct slt_control *settings)
+{
+	if (process->allowed_in == settings->generation)
+		return true;
+	if (!thread->in_switch)
+		return process_ask_again(thread->process);
+	if (!process_is_refused(process))
+		return true;
+	count(SLT_DROP_PROCESS_FILTERED, 1);
+	return false;
+}
+
+__noinline int span_open(__u32 thread_slot, __u64 address, __u64 started)
 {
 	struct slt_control *settings = settings_now();
-	__u32 thread_slot = thread_enter(), index, slot;
 	struct slt_thread *thread = thread_at(thread_slot);
 	struct slt_open_span open = {};
 	struct slt_process *process;
 	struct slt_span_slot *span;
 	struct slt_user *user;
-	__u64 now;
+	__u32 index, slot;
 
 	if (!thread || !settings)
 		return 0;
@@ -127,10 +167,10 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 	user = process ? user_of(process) : 0;
 	if (!process || !user)
 		return 0;
-	if (process->allowed_in != settings->generation && !process_ask_again(thread->process))
+	if (!is_let_in(thread, process, settings))
 		return 0;
-	now = bpf_ktime_get_ns();
-	if (!may_open_span(process, user, settings, now))
+	/* Now, whatever the process says of the start. */
+	if (!may_open_span(process, user, settings, bpf_ktime_get_ns()))
 		return 0;
 	if (bpf_map_pop_elem(&free_spans, &index)) {
 		count(SLT_DROP_SPAN_SLOTS, 1);
@@ -140,7 +180,7 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 	span = span_at(slot);
 	if (!span)
 		return 0;
-	if (bpf_probe_read_user(&span->record.span, sizeof(span->record.span), told)) {
+	if (bpf_probe_read_user(&span->record.span, sizeof(span->record.span), (void *)address)) {
 		count(SLT_DROP_PROBE_UNREADABLE, 1);
 		goto give_back;
 	}
@@ -150,16 +190,16 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 	}
 	/* A thread that came to the span before in this slot just as that ended has left its part there. */
 	parts_free(slot);
-	account_read(thread_slot, 0, now);
+	account_read(thread_slot, 0, started);
 	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
 		span->starter_account[i] = thread->reading[i];
-	span_prepare(span, slot, thread_slot, thread, settings, now);
+	span_prepare(span, slot, thread_slot, thread, settings, started);
 	span->record.process_start_ns = process->start_ns;
 	span->key.process_start_ns = process->start_ns;
 	span->key.tgid = thread->tgid;
 	span->key.reserved = 0;
 	__builtin_memcpy(span->key.span_id, span->record.span.span_id, sizeof(span->key.span_id));
-	find_parent(span);
+	find_parent(span, thread, thread_slot);
 	open.slot = slot;
 	open.enders = span->enders;
 	if (bpf_map_update_elem(&open_spans, &span->key, &open, BPF_NOEXIST)) {
@@ -171,6 +211,16 @@ int BPF_KPROBE(probe_span_start, const struct slt_span *told)
 	return 0;
 give_back:
 	span_release(span, slot);
+	return 0;
+}
+
+SEC("uprobe")
+int BPF_KPROBE(probe_span_start, const struct slt_span *told, const struct slt_journal *journal)
+{
+	__u32 slot = probe_begin(journal);
+
+	span_open(slot, (__u64)told, bpf_ktime_get_ns());
+	probe_end(slot);
 	return 0;
 }
 
@@ -346,11 +396,11 @@ static __always_inline void note_conditions(struct slt_span_slot *span)
 		record->flags |= SLT_SPAN_UNATTACHED;
 }
 
-__noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
+__noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags, __u64 now)
 {
 	struct slt_span_slot *span = span_at(span_slot);
 	struct slt_thread *ender = thread_at(ender_slot);
-	__u64 now, polled = 0;
+	__u64 polled = 0;
 	struct slt_process *process;
 	struct slt_part *part;
 	struct slt_user *user;
@@ -361,13 +411,12 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 	/* The thread that ends it hands over what it has open in it, as at any change. */
 	part = ender ? part_at(ender->part) : 0;
 	if (part && part->span == span_slot && part->owner == ender_slot)
-		context_change(ender_slot, 0, 0);
-	now = bpf_ktime_get_ns();
+		context_change(ender_slot, 0, 0, now);
 	if (ender) {
 		account_read(ender_slot, 0, now);
 		polled = ender->reading[SLT_CLASS_BLOCKED_POLL];
 	}
-	span->record.flags |= flags;
+	span->record.flags |= flags & ~SPAN_IS_FAST;
 	span->record.ended_ns = now;
 	for (int i = 0; i < SLT_SPAN_PARTS; i++) {
 		if (!span->parts[i])
@@ -375,6 +424,8 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 		part_collect(span->parts[i], span_slot, ender_slot, now);
 		worked++;
 	}
+	if (ender)
+		ender->work_left -= worked;
 	if (span->threads_left_out || span->parts_made != worked)
 		span->record.flags |= SLT_SPAN_PARTS_LEFT_OUT;
 	if (span->children_left_out)
@@ -387,7 +438,7 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 	}
 	note_conditions(span);
 	tell_parent(span_slot, ender_slot, now, polled);
-	if (span_is_slow(span_slot)) {
+	if (!(flags & SPAN_IS_FAST) && span_is_slow(span_slot)) {
 		if (may_be_fast(&span->record))
 			leave_out_of_parent(span_slot);
 		span_send(span_slot);
@@ -405,30 +456,14 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags)
 }
 
 SEC("uprobe")
-int BPF_KPROBE(probe_span_end, const struct slt_span *told, const struct slt_resource *resource)
+int BPF_KPROBE(probe_span_end, const struct slt_span *told, const struct slt_resource *resource,
+	       const struct slt_journal *journal)
 {
-	__u32 thread_slot = thread_enter();
-	struct slt_thread *thread = thread_at(thread_slot);
-	struct found_span found = {};
-	struct slt_span_key key = {};
-	struct slt_open_span *open;
-	struct slt_span_slot *span;
+	__u32 slot = probe_begin(journal);
+	__u64 id;
 
-	if (!thread)
-		return 0;
-	open = find_span(thread, told, &key);
-	if (!key.tgid)
-		return 0;
-	span = open && span_found(open, &key, &found) ? span_at(found.slot) : 0;
-	if (!span) {
-		count_unknown(thread, SLT_DROP_END_UNKNOWN);
-		return 0;
-	}
-	if (!span_take(span, &key, found.enders))
-		return 0;
-	/* What the end says of the span replaces what the start said, unless it cannot be read any more. */
-	if (bpf_probe_read_user(&span->record.span, sizeof(span->record.span), told))
-		count(SLT_DROP_PROBE_UNREADABLE, 1);
-	resource_send(found.slot, (__u64)resource);
-	return span_finish(found.slot, thread_slot, 0);
+	if (slot && read_id(&id, told->span_id))
+		end_told(slot, id, told, (__u64)resource, bpf_ktime_get_ns());
+	probe_end(slot);
+	return 0;
 }

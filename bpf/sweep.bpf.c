@@ -34,7 +34,7 @@ int release_span(struct bpf_raw_tracepoint_args *ctx)
 	} else if (!keyed || !span_take(span, &span->key, open->enders)) {
 		return 0;
 	}
-	span_finish(slot, 0, ctx->args[1]);
+	span_finish(slot, 0, ctx->args[1], bpf_ktime_get_ns());
 	return 1;
 }
 

@@ -3,6 +3,7 @@ import type { Conversation } from '../conversation.js';
 import type { ReceivedCounts } from '../otlp-receiver.js';
 import { RunningAgent } from '../running-agent.js';
 import type { Stage } from '../stage.js';
+import { rounded } from '../statistics.js';
 import { Distribution } from './distribution.js';
 import { CONNECTIONS, load, type LoadResult } from './load.js';
 import {
@@ -16,10 +17,13 @@ import {
   type Variant,
 } from './measured.js';
 import { ShopService, type Instrumentation } from './service.js';
+import { switched } from './switched.js';
 
 export interface ScheduleA {
   readonly rounds: number;
   readonly seconds: number;
+  /** Pairs of slices, with the agent and without it. */
+  readonly pairs: number;
 }
 
 /** Before each measurement: caches and connections, and the agent finds the process and sees its first spans. */
@@ -38,7 +42,7 @@ const INSTRUMENTATION: Readonly<Record<Variant, Instrumentation>> = {
 export async function figureA(
   stage: Stage,
   receiver: Conversation,
-  { rounds, seconds }: ScheduleA,
+  { rounds, seconds, pairs }: ScheduleA,
   measured: Measured,
 ): Promise<FigureA> {
   const port = Number(await receiver.ask('port'));
@@ -68,12 +72,17 @@ export async function figureA(
       await Promise.all(Object.values(services).map((service) => service.stop()));
     }
   }
+  const switchedBy = {
+    blocking: await switched('blocking', port, pairs),
+    all: await switched('all', port, pairs),
+  };
   await checkExported(receiver);
   return {
     ...measured,
     seconds,
     connections: CONNECTIONS,
     variants: byVariant((variant) => samplesOf(results[variant])),
+    switched: switchedBy,
     agent: { blocking: total(accounts.blocking), all: total(accounts.all) },
   };
 }
@@ -134,10 +143,6 @@ function samplesOf(results: readonly LoadResult[]): ServiceSamples {
     requests: results.reduce((sum, { requests }) => sum + requests, 0),
     pooled: new Distribution(results.flatMap(({ distribution }) => distribution)).curve(),
   };
-}
-
-function rounded(value: number): number {
-  return Number(value.toPrecision(5));
 }
 
 function total(accounts: readonly AgentAccount[]): AgentAccount {

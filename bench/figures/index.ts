@@ -19,19 +19,19 @@ import { rowsOf } from './rows.js';
 
 const COMMAND = 'npm run bench -- figures';
 
-/** SLT_FIGURES_ROUNDS=A,B,PEERS: fewer of them, to try a change. */
-function rounds(): { a: number; b: number; peers: number } {
-  const [a = 42, b = 15, peersRounds = 7] = (process.env['SLT_FIGURES_ROUNDS'] ?? '')
+/** SLT_FIGURES_ROUNDS=A,B,PEERS,PAIRS: fewer of them, to try a change. */
+function rounds(): { a: number; b: number; peers: number; pairs: number } {
+  const [a = 42, b = 15, peersRounds = 7, pairs = 200] = (process.env['SLT_FIGURES_ROUNDS'] ?? '')
     .split(',')
     .filter((word) => word !== '')
     .map(Number);
-  return { a, b, peers: peersRounds };
+  return { a, b, peers: peersRounds, pairs };
 }
 
 export async function figures(stage: Stage): Promise<Row[]> {
   endWithUs(stage);
   const measured: Measured = { machine: describeMachine(), command: COMMAND };
-  const { a, b, peers: peersRounds } = rounds();
+  const { a, b, peers: peersRounds, pairs } = rounds();
   const receiver = new Conversation(
     'taskset',
     ['-c', String(cpus().length - 1), process.execPath, join(root, 'dist', 'bench', 'otlp-receiver.js')],
@@ -39,7 +39,7 @@ export async function figures(stage: Stage): Promise<Row[]> {
   );
   try {
     const data: Figures = {
-      a: await figureA(stage, receiver, { rounds: a, seconds: 2 }, measured),
+      a: await figureA(stage, receiver, { rounds: a, seconds: 2, pairs }, measured),
       b: await figureB(stage, receiver, b, measured),
       peers: await peers(stage, peersRounds, measured),
     };

@@ -32,10 +32,23 @@ export interface ServiceSamples {
   readonly requests: number;
 }
 
+/** One sample for each pair of slices, without the agent and with it: milliseconds. */
+export interface SwitchedSamples {
+  readonly off: SwitchedSlices;
+  readonly on: SwitchedSlices;
+}
+
+export interface SwitchedSlices {
+  readonly p50: readonly number[];
+  /** CPU of the service's process for each request. */
+  readonly serviceCpu: readonly number[];
+}
+
 export interface FigureA extends Measured {
   readonly seconds: number;
   readonly connections: number;
   readonly variants: Readonly<Record<Variant, ServiceSamples>>;
+  readonly switched: Readonly<Record<Capture, SwitchedSamples>>;
   /** By capture: slow spans that were exported, spans that were followed, and what was dropped, over all rounds. */
   readonly agent: Readonly<Record<Capture, AgentAccount>>;
 }

@@ -5,6 +5,7 @@ import {
   CALLS,
   VARIANTS,
   type Call,
+  type Capture,
   type Cell,
   type FigureA,
   type FigureB,
@@ -24,7 +25,9 @@ import {
   ratioToSdk,
   roundsOf,
   rowsOfA,
+  rowsOfSwitched,
   slowdown,
+  SWITCHED_FIGURES,
   type ServiceFigure,
 } from './rows.js';
 
@@ -56,10 +59,14 @@ function change(ratio: number): string {
   return `${percent < 0 ? '−' : '+'}${Math.abs(percent).toFixed(1)} %`;
 }
 
-function rowOf(rows: readonly Row[], variant: Variant, figure: ServiceFigure): Row {
-  const row = rows.find((each) => each.case === `service/${variant}/${figure}`);
-  if (row === undefined) throw new Error(`no row for ${variant} ${figure}`);
+function rowNamed(rows: readonly Row[], name: string): Row {
+  const row = rows.find((each) => each.case === name);
+  if (row === undefined) throw new Error(`no row for ${name}`);
   return row;
+}
+
+function rowOf(rows: readonly Row[], variant: Variant, figure: ServiceFigure): Row {
+  return rowNamed(rows, `service/${variant}/${figure}`);
 }
 
 function withInterval({ ratio, low, high }: Row): string {
@@ -74,14 +81,14 @@ function verdict({ budget, low, high }: Row): string {
 }
 
 function inShort({ a, peers }: Figures): string {
-  const rows = rowsOfA(a);
-  const p50 = (variant: Variant): string => {
-    const { ratio, low, high } = rowOf(rows, variant, 'p50');
+  const rows = [...rowsOfA(a), ...rowsOfSwitched(a)];
+  const p50 = (capture: Capture): string => {
+    const { ratio, low, high } = rowNamed(rows, `switched/${capture}/p50`);
     return `${change(ratio ?? NaN)} (${change(low ?? NaN)} to ${change(high ?? NaN)})`;
   };
   const ours = (capture: string): Peer | undefined => peerNamed(peers, `sltagent, capture ${capture}`);
   return [
-    `- **The OpenTelemetry SDK is what costs.** This service takes ${times(1 / (rowOf(rows, 'untraced', 'p50').ratio ?? NaN))} as long with the SDK for Python as untraced. On top of that, the median latency changes, with its 95 % interval, by ${p50('blocking')} with \`capture: blocking\` and by ${p50('all')} with \`capture: all\`.`,
+    `- **The OpenTelemetry SDK is what costs.** This service takes ${times(1 / (rowOf(rows, 'untraced', 'p50').ratio ?? NaN))} as long with the SDK for Python as untraced. On top of that, the agent changes the median latency, with its 95 % interval, by ${p50('blocking')} with \`capture: blocking\` and by ${p50('all')} with \`capture: all\`.`,
     `- **\`all\` costs every process of the host, not only the services that take part.** While one takes part, the kernel sends every system call of every process down its slow path: a bare \`getppid\` of a process that has nothing to do with us takes ${ratioOf(ours('all')?.other, 'getppid')} as long. It is a fixed time for each call: one that does real work, or waits, hardly shows it. Any tool that looks at system calls through these tracepoints does the same (see the peers).`,
     `- **\`blocking\` does not touch system calls.** The same \`getppid\` takes ${ratioOf(ours('blocking')?.other, 'getppid')} as long. It adds a little to each context switch instead, and says what a thread waited for, but not what it called without waiting. It is what to leave on in production; turn to \`all\` or \`escalate\` for a service whose slow requests \`blocking\` does not explain.`,
     '- **No service takes part, nothing is paid**: the programs are attached with the first one, and taken off ten seconds after the last one has gone.',
@@ -107,23 +114,32 @@ function byQuietRounds(a: FigureA): string {
   return ` By the ${quiet.length} rounds alone in which none of them took more than ${QUIET * 100} %, the p50 of \`blocking\` is ${withInterval(rowOf(rows, 'blocking', 'p50'))}, that of \`all\` ${withInterval(rowOf(rows, 'all', 'p50'))}.`;
 }
 
-/** Where the latencies cannot tell, but the CPU time of the service can. */
-function likelyMissed(rows: readonly Row[]): string {
-  return (['blocking', 'all'] as const)
-    .map((capture) => {
-      const [p50, cpu] = [rowOf(rows, capture, 'p50'), rowOf(rows, capture, 'serviceCpu')];
-      const { budget, low, high } = p50;
-      const undecided = budget !== null && (low ?? NaN) <= budget && (high ?? NaN) > budget;
-      return undecided && (cpu.low ?? NaN) > budget
-        ? ` The p50 of \`${capture}\` is within the noise, but the service's CPU time, which others disturb less, rose by more than its budget of ${budget}: **it is most likely missed.**`
-        : '';
-    })
-    .join('');
-}
-
 function share(a: FigureA, b: FigureB, capture: 'blocking' | 'all'): string {
   const spansMs = (SPANS_OF_REQUEST * addedMs(largest(b, 'fewest'), capture)) / largest(b, 'fewest').requests;
   return `${((spansMs / medianOf(a, 'sdk', 'serviceCpu')) * 100).toFixed(1)} %`;
+}
+
+const SWITCHED_NAMES = { p50: 'p50', serviceCpu: 'CPU of the service' } as const;
+
+function switchedSection(a: FigureA): string {
+  const rows = rowsOfSwitched(a);
+  const of = (capture: Capture, figure: (typeof SWITCHED_FIGURES)[number]): Row =>
+    rowNamed(rows, `switched/${capture}/${figure}`);
+  return `**The agent's part, switched on and off.** From round to round this machine moves by more than these budgets. So in one process of the
+service, under the same load, the agent's programs are put on and taken off again, a slice of 0.4 s each (the SDK exports 64 spans at
+a time here, so that each slice has its share): neighbouring slices differ in nothing else. With the agent to without it, the median of ${of('blocking', 'p50').n} pairs for each capture:
+
+${table(
+  ['', '`blocking`', 'budget', '`all`', 'budget'],
+  SWITCHED_FIGURES.map((figure) => {
+    const [one, other] = [of('blocking', figure), of('all', figure)];
+    return [SWITCHED_NAMES[figure], withInterval(one), verdict(one), withInterval(other), verdict(other)];
+  }),
+  [0, 2, 4],
+)}
+
+Without the agent the preload library is there and does nothing, which is what the SDK alone has not: less than a microsecond a span
+(\`npm run bench -- span\`). No request here is slow: what annotating costs is the agent's, on another CPU.`;
 }
 
 function serviceSection({ a, b }: Figures): string {
@@ -163,10 +179,12 @@ ${table(
   [0, 2, 4],
 )}
 
-**What it is made of.** A request is four spans, its own and one for each query. A span took ${added(b, 'blocking')} longer with \`blocking\` and
-${added(b, 'all')} with \`all\` (see B; both do the same for it, so the difference is noise). That makes
+${switchedSection(a)}
+
+**What it is made of.** A request is four spans, its own and one for each query. A span took ${added(b, 'blocking')} longer with \`blocking\`, where
+the thread writes down what it does, and ${added(b, 'all')} with \`all\`, where it traps four times (see B). That makes
 ${share(a, b, 'blocking')} and ${share(a, b, 'all')} of the ${medianOf(a, 'sdk', 'serviceCpu').toFixed(2)} ms of CPU
-that a request takes with the SDK alone; with \`all\` the system calls come on top.${likelyMissed(rows)}
+that a request takes with the SDK alone; with \`all\` the system calls come on top.
 
 **How far to trust it.** Medians of all ${roundsOf(a).length} rounds of ${a.seconds} s for each variant, interleaved, with new processes every
 third round. The hypervisor's other guests and other processes here took ${(median(disturbed) * 100).toFixed(1)} % of the service's CPU in the median, ${(Math.max(...disturbed) * 100).toFixed(0)} % at

@@ -69,6 +69,22 @@ export function rowsOfA(a: FigureA, rounds: readonly number[] = roundsOf(a)): Ro
   );
 }
 
+export const SWITCHED_FIGURES = ['p50', 'serviceCpu'] as const;
+
+/** What the agent adds, by switching it on and off in one process. */
+export function rowsOfSwitched({ switched }: Pick<FigureA, 'switched'>): Row[] {
+  return SWITCHED_FIGURES.flatMap((figure) =>
+    (['blocking', 'all'] as const).map((capture) => {
+      const row = { bench, case: `switched/${capture}/${figure}`, unit: 'ms' };
+      return ratioRow(
+        figure === 'p50' ? { ...row, budget: BUDGETS[capture].p50 } : row,
+        switched[capture].on[figure],
+        switched[capture].off[figure],
+      );
+    }),
+  );
+}
+
 /** The median of the rounds' ratios. */
 export function ratioToSdk({ ms }: Cell, variant: Variant): number {
   return median(ms[variant].map((each, round) => each / (ms.sdk[round] ?? NaN)));
@@ -110,5 +126,5 @@ export function rowsOfPeers({ peers }: Peers): Row[] {
 }
 
 export function rowsOf({ a, b, peers }: Figures): Row[] {
-  return [...rowsOfA(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
+  return [...rowsOfA(a), ...rowsOfSwitched(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
 }

@@ -50,9 +50,14 @@ export class ShopService {
 
   /**
    * otlpPort: where its spans go. seed: of Python's hashes. Services of one round share it, so that they do not differ
-   * in the luck that a process has with it.
+   * in the luck that a process has with it. more: variables of its environment.
    */
-  static async start(instrumentation: Instrumentation, otlpPort: number, seed: number): Promise<ShopService> {
+  static async start(
+    instrumentation: Instrumentation,
+    otlpPort: number,
+    seed: number,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<ShopService> {
     // Not in /tmp, which may lie in memory: the database and the files are to be on a disk.
     mkdirSync(join(root, 'build'), { recursive: true });
     const folder = mkdtempSync(join(root, 'build', 'shop-'));
@@ -79,6 +84,7 @@ export class ShopService {
           OTEL_METRICS_EXPORTER: 'none',
           OTEL_LOGS_EXPORTER: 'none',
           OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${otlpPort}`,
+          ...more,
         },
       },
     );

@@ -159,6 +159,23 @@ struct thread_info {
 	__u32 status; /* x86: TS_COMPAT while in a system call of the 32-bit table */
 };
 
+struct timespec64 {
+	__s64 tv_sec;
+	long int tv_nsec;
+};
+
+struct timens_offsets {
+	struct timespec64 monotonic;
+};
+
+struct time_namespace {
+	struct timens_offsets offsets;
+};
+
+struct nsproxy {
+	struct time_namespace *time_ns; /* from 5.6 */
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state; /* from 5.14 */
@@ -177,6 +194,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct files_struct *files;
 	struct css_set *cgroups;
+	struct nsproxy *nsproxy;
 	__u64 self_exec_id; /* grows with each execve(2) */
 };
 

@@ -4,9 +4,10 @@
  * they are extern, and `bpftool gen object` links the objects into one.
  * Sizes here are the smallest that load; user space sets them from limits.kernel_memory.
  *
- * No hash is touched by sched_switch, sched_wakeup or the system-call
- * tracepoints: all that they need is found by index, from the per-CPU slot or from the
- * thread number.
+ * No hash is touched by sched_wakeup or the system-call tracepoints, nor by
+ * sched_switch, but where a journal is caught up with: all that they need is found by index,
+ * from the per-CPU slot or from the thread number. The hash that it is then, `open_spans`, is allocated beforehand,
+ * for memory cannot be had there.
  */
 #ifndef SLT_BPF_MAPS_H
 #define SLT_BPF_MAPS_H

@@ -14,6 +14,13 @@
 /* lifetime.bpf.c: the slot of the calling thread, made on its first call; 0: it is not tracked, and the reason is counted. */
 extern int thread_enter(void);
 
+/*
+ * journal.bpf.c: before a probe of the calling thread, whose journal lies at this address in its memory (0: none), and before its
+ * switch-out: does what it has written into its journal since the last time.
+ */
+extern int journal_at_probe(__u32 thread_slot, __u64 journal);
+extern int journal_at_switch(__u32 thread_slot);
+
 /* lifetime.bpf.c: the process of this number has gone; and so has one of a user's, whose slot goes with the last of them. */
 extern int process_gone(__u32 number);
 extern int user_leave(__u32 slot);
@@ -30,14 +37,27 @@ extern int process_ask_again(__u32 process_index);
  */
 extern int account_read(__u32 thread_slot, __u32 span_slot, __u64 now);
 
-/* contexts.bpf.c: the thread works for the span in this slot from now on, if that still has this serial number; slot 0: for none. */
-extern int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial);
+/* contexts.bpf.c: the thread works for the span in this slot from `now` on, if that still has this serial number; slot 0: for none. */
+extern int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial, __u64 now);
 
 /* contexts.bpf.c: the thread's part of the span: the one that it has, or a new one. 0: there was no room, which is counted. */
 extern int part_join(__u32 thread_slot, __u32 span_slot, __u64 now);
 
-/* spans.bpf.c: accounts for a span that the caller has taken, sends it if it was slow, and frees its slot. */
-extern int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags);
+/* spans.bpf.c: opens the span at this address in the process's memory, which began at `started`. */
+extern int span_open(__u32 thread_slot, __u64 address, __u64 started);
+
+/* spans.bpf.c: the open span of this id in the thread's process goes into its `found`. 0: there is none. */
+extern int span_find(__u32 thread_slot, __u64 id);
+
+/* spans.bpf.c: takes the span that was found under this id, to end it (span_take). 0: somebody else does. */
+extern int span_take_found(__u32 thread_slot, __u64 id);
+
+/*
+ * spans.bpf.c: accounts for a span that the caller has taken, which ended at `now`, sends it if it was slow, and frees its slot.
+ * flags: for its record, and SPAN_IS_FAST: it need not be asked.
+ */
+#define SPAN_IS_FAST 0x80000000u
+extern int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags, __u64 now);
 
 /* send.bpf.c: a resource that the process told, at this address in its memory, once; and a slow span with its parts. */
 extern int resource_send(__u32 span_slot, __u64 address);
@@ -92,40 +112,17 @@ static __always_inline void count_unknown(const struct slt_thread *thread, __u32
 	count(process && process_is_refused(process) ? SLT_DROP_PROCESS_FILTERED : reason, 1);
 }
 
-/*
- * The open span that a probe of `thread` tells of, and its key. NULL: there is none, or, where the key's tgid is
- * 0, what is told cannot be read (which is counted).
- */
-static __always_inline struct slt_open_span *find_span(const struct slt_thread *thread, const struct slt_span *told,
-						       struct slt_span_key *key)
+static __always_inline __u64 id_of(const __u8 id[SLT_SPAN_ID_BYTES])
 {
-	struct slt_process *process = process_at_index(thread->process);
+	__u64 value;
 
-	if (!process)
-		return 0;
-	if (bpf_probe_read_user(key->span_id, sizeof(key->span_id), &told->span_id)) {
-		count(SLT_DROP_PROBE_UNREADABLE, 1);
-		return 0;
-	}
-	key->process_start_ns = process->start_ns;
-	key->tgid = thread->tgid;
-	return bpf_map_lookup_elem(&open_spans, key);
+	__builtin_memcpy(&value, id, sizeof(value));
+	return value;
 }
-
-/* What stood in `open_spans`, held against the slot. */
-struct found_span {
-	__u32 slot;
-	__u32 enders;
-	__u64 serial;
-};
 
 static __always_inline bool same_key(const struct slt_span_key *a, const struct slt_span_key *b)
 {
-	__u64 id_a, id_b;
-
-	__builtin_memcpy(&id_a, a->span_id, sizeof(id_a));
-	__builtin_memcpy(&id_b, b->span_id, sizeof(id_b));
-	return id_a == id_b && a->process_start_ns == b->process_start_ns && a->tgid == b->tgid;
+	return id_of(a->span_id) == id_of(b->span_id) && a->process_start_ns == b->process_start_ns && a->tgid == b->tgid;
 }
 
 /*
@@ -133,7 +130,7 @@ static __always_inline bool same_key(const struct slt_span_key *a, const struct 
  * look-up, also another process's: a map gives the memory of what was deleted to the next.
  */
 static __always_inline bool span_found(const struct slt_open_span *open, const struct slt_span_key *key,
-				       struct found_span *found)
+				       struct slt_found_span *found)
 {
 	__u32 slot = open->slot, enders = open->enders;
 	struct slt_span_slot *span = span_at(slot);
@@ -230,6 +227,77 @@ static __always_inline void span_suspend(struct slt_span_slot *span, __u32 less,
 	span->idle_since = now;
 	span->idle_thread = thread_slot;
 	span->idle_mark = polled;
+}
+
+/* The thread works for the span of this id from `now` on, 0: for none. */
+static __always_inline int context_told(__u32 thread_slot, __u64 id, __u64 now)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+
+	if (!thread)
+		return 0;
+	if (!id)
+		return context_change(thread_slot, 0, 0, now);
+	if (!span_find(thread_slot, id))
+		count_unknown(thread, SLT_DROP_CONTEXT_UNKNOWN);
+	return context_change(thread_slot, thread->found.slot, thread->found.serial, now);
+}
+
+/*
+ * The span of this id has ended at `now`, as the thread tells at `told` in its memory. resource: the address of the provider's, 0: none
+ * was told; or that the journal tells, which tells of no slow span.
+ */
+#define TOLD_BY_JOURNAL (~0ull)
+
+static __always_inline int end_told(__u32 thread_slot, __u64 id, const struct slt_span *told, __u64 resource, __u64 now)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_span_slot *span;
+
+	if (!thread)
+		return 0;
+	span = span_find(thread_slot, id) ? span_at(thread->found.slot) : 0;
+	if (!span) {
+		count_unknown(thread, SLT_DROP_END_UNKNOWN);
+		return 0;
+	}
+	if (!span_take_found(thread_slot, id))
+		return 0;
+	/* What the end says of the span replaces what the start said, unless it cannot be read any more. */
+	if (bpf_probe_read_user(&span->record.span, sizeof(span->record.span), told))
+		count(SLT_DROP_PROBE_UNREADABLE, 1);
+	if (resource == TOLD_BY_JOURNAL)
+		return span_finish(thread->found.slot, thread_slot, SPAN_IS_FAST, now);
+	resource_send(thread->found.slot, resource);
+	return span_finish(thread->found.slot, thread_slot, 0, now);
+}
+
+/* The id that the calling thread told, which lies at `id` in its memory. false: it cannot be read, which is counted. */
+static __always_inline bool read_id(__u64 *value, const __u8 *id)
+{
+	if (bpf_probe_read_user(value, sizeof(*value), id) == 0)
+		return true;
+	count(SLT_DROP_PROBE_UNREADABLE, 1);
+	return false;
+}
+
+/* A probe of the calling thread begins: its slot, or 0. */
+static __always_inline __u32 probe_begin(const struct slt_journal *journal)
+{
+	__u32 slot = thread_enter();
+
+	if (slot)
+		journal_at_probe(slot, (__u64)journal);
+	return slot;
+}
+
+static __always_inline void probe_end(__u32 slot)
+{
+	struct slt_thread *thread = thread_at(slot);
+
+	barrier();
+	if (thread)
+		*(volatile __u32 *)&thread->in_probe = 0;
 }
 
 static __always_inline void part_release(struct slt_part *part, __u32 slot)

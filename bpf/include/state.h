@@ -12,8 +12,11 @@
  * account, with the open interval added (thread_account_read), and
  * keep in `seen` how much of it has been handed to parts.
  *
+ * What the thread wrote into its journal instead of trapping is caught up with by its probes, and by its switch-out, which then does what
+ * a probe would (journal.bpf.c). Not while a probe is under way (`in_probe`): that one has caught up itself.
+ *
  * Part: what one thread did for one span. Written by the owner only: the account
- * by its probes at each change of context, the calls by its system-call exits and the waits by its switches in
+ * by its probes, and when its journal is caught up with, at each change of context, the calls by its system-call exits and the waits by its switches in
  * while it is the thread's current part, and both by its probes when it ends a fast child of the span.
  * Whoever ends the span frees those in `parts`; a thread that still has one as its current part finds that it is
  * not the owner any more, and lets go of it. Two threads that join at one instant may take the same place in `parts`
@@ -45,6 +48,13 @@ enum {
 	SLT_THREAD_WOKEN,   /* runnable since `since` after a sleep */
 };
 
+/* What stood in `open_spans`, held against the slot. */
+struct slt_found_span {
+	__u32 slot;
+	__u32 enders;
+	__u64 serial;
+};
+
 struct slt_thread {
 	__u32 tid;
 	__u32 tgid;
@@ -68,7 +78,17 @@ struct slt_thread {
 	__u64 call_args[4];
 	__u64 account[SLT_THREAD_CLASSES];
 	__u64 seen[SLT_THREAD_CLASSES]; /* of account: already in parts, or spent for no span */
-	__u64 reading[SLT_THREAD_CLASSES]; /* scratch of the thread's own probes: account and the open interval */
+	__u64 reading[SLT_THREAD_CLASSES]; /* scratch of the thread's own probes, and where its journal is caught up with: account and the open interval */
+	struct slt_found_span found; /* likewise: the span that it has told of; slot 0: it is not open */
+	__u64 journal; /* address in its process's memory; 0: it has none */
+	__u64 registration; /* of the journal, while it is this thread's */
+	__u64 caught_up_at; /* time of the latest entry that was caught up with */
+	__s64 clock_ahead; /* of the journal's clock, to ours */
+	__u32 caught_up; /* number of that entry */
+	__u32 in_probe; /* a probe of the thread is under way */
+	__u32 in_switch; /* its switch-out catches up, and holds the lock of the run queue: what takes long must wait */
+	__s32 work_left; /* ends of spans, and parts of those, that are still done in it */
+	__u64 known_since;
 };
 
 /* slt_part.state */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a change of a thread's context reaches the kernel: today by a trap at
- * slt_probe_context_set(). Only this file knows.
+ * Which span the calling thread works for, as it was told last.
  *
  * A signal handler may interrupt slt_context_set() at any instruction and call
  * it itself. `calls` shows it: whoever finds it changed has been overtaken, and
  * must not trust what it wrote before.
  */
+#include "context.h"
+
 #include <stdatomic.h>
 
+#include "journal.h"
 #include "probe_sites.h"
 #include "process.h"
 
@@ -22,13 +24,6 @@ struct otel_thread_context {
 };
 _Static_assert(sizeof(struct otel_thread_context) == 28, "OTEP 4947 fixes the layout");
 
-/*
- * initial-exec: one instruction, and no allocation in a signal handler, as
- * dynamic TLS would make at a thread's first use. It is one of the models that
- * the OTEP asks readers to support.
- */
-#define THREAD_LOCAL _Thread_local __attribute__((tls_model("initial-exec")))
-
 SLT_API THREAD_LOCAL struct otel_thread_context *volatile otel_thread_ctx_v1;
 
 static THREAD_LOCAL struct otel_thread_context record;
@@ -39,8 +34,6 @@ static THREAD_LOCAL volatile struct {
 	uint32_t generation; /* of slt_process_generation(); 0: not known */
 	uint32_t calls;
 } told;
-
-#define COMPILER_FENCE() atomic_signal_fence(memory_order_seq_cst)
 
 static void set_valid(__u8 valid)
 {
@@ -72,13 +65,27 @@ static void publish(const struct slt_span *span)
 		otel_thread_ctx_v1 = &record;
 }
 
+struct told_context context_told(uint32_t generation)
+{
+	const struct told_context context = { told.generation == generation, told.span_id };
+
+	return context;
+}
+
 static void tell(const struct slt_span *span, uint64_t span_id, uint32_t generation)
 {
+	const struct told_context before = context_told(generation);
 	const uint32_t call = told.calls;
 
 	told.generation = 0;
 	COMPILER_FENCE();
-	slt_probe_context_set(span);
+	if (!journal_context(before, span_id, generation)) {
+		const struct journal_trap trap = journal_before_trap(generation);
+
+		journal_used(span_id, false, generation);
+		slt_probe_context_set(span, trap.journal);
+		journal_after_trap(trap);
+	}
 	COMPILER_FENCE();
 	told.span_id = span_id;
 	told.generation = generation;

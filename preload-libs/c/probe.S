@@ -39,14 +39,15 @@ name##_semaphore:                        \
 	.2byte 0;                        \
 	.popsection
 
-	/* The four semaphores share a cache line. */
+	/* The semaphores share a cache line. */
 	.pushsection .probes, "aw", %progbits
-	.p2align 3
+	.p2align 4
 	.popsection
 
 	PROBE(slt_probe_process)
 	PROBE(slt_probe_span_start)
 	PROBE(slt_probe_span_end)
 	PROBE(slt_probe_context_set)
+	PROBE(slt_probe_journal)
 
 	.section .note.GNU-stack, "", %progbits

@@ -5,15 +5,13 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "probe_sites.h"
 
 /*
- * The present generation lies on a page that the kernel gives to a child as
- * zeros (MADV_WIPEONFORK, 4.14): that is how a child of a raw clone(2), which
- * runs no atfork handler, finds out that it is one. NULL: the page could not be
- * had; the library then tells nothing at all, as it might tell it of the parent.
+ * By the present generation a child process finds out that it is one. NULL: the
+ * page could not be had; the library then tells nothing at all, as it might
+ * tell it of the parent.
  */
 struct wiped_on_fork {
 	_Atomic uint32_t generation;
@@ -54,20 +52,32 @@ void slt_process_forget(void)
 		atomic_store_explicit(&page->generation, 0, memory_order_relaxed);
 }
 
-__attribute__((constructor)) static void process_loaded(void)
+void *slt_map_wiped_on_fork(size_t size)
 {
 	const int saved_errno = errno;
-	const size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (page != MAP_FAILED && madvise(page, size, MADV_WIPEONFORK) != 0) {
-		munmap(page, size);
-		page = MAP_FAILED;
-	}
-	if (page != MAP_FAILED) {
-		atomic_store_explicit(&wiped, page, memory_order_release);
-		if (is_raised(&slt_probe_process_semaphore))
-			slt_process_generation();
+	if (memory == MAP_FAILED) {
+		memory = NULL;
+	} else if (madvise(memory, size, MADV_WIPEONFORK) != 0) {
+		munmap(memory, size);
+		memory = NULL;
+	} else {
+		/* A huge page would cost the process more memory than it ever needs of this; a kernel without them refuses. */
+		madvise(memory, size, MADV_NOHUGEPAGE);
 	}
 	errno = saved_errno;
+	return memory;
+}
+
+__attribute__((constructor)) static void process_loaded(void)
+{
+	void *page = slt_map_wiped_on_fork(sizeof(struct wiped_on_fork));
+
+	if (page == NULL)
+		return;
+	atomic_store_explicit(&wiped, page, memory_order_release);
+	if (is_raised(&slt_probe_process_semaphore))
+		slt_process_generation();
 }

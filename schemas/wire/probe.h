@@ -72,17 +72,66 @@ struct slt_resource {
 };
 
 /*
+ * A thread's journal: what it has told of its spans and contexts without a trap, oldest first, in a ring in its own
+ * memory. The kernel side catches up with it whenever the thread is switched out, and before anything else at each of its
+ * traps: until then the thread has run all the time, so the time stamps alone say what it spent on which span.
+ *
+ * Entry number n, the first of which is 1, lies at n % SLT_JOURNAL_ENTRIES. Only the thread itself writes, `head` last,
+ * but for SLT_JOURNAL_VOID. Numbers wrap around.
+ */
+#define SLT_JOURNAL_ENTRIES 64
+
+/* slt_journal_entry.kind */
+#define SLT_JOURNAL_START 1
+#define SLT_JOURNAL_CONTEXT 2
+#define SLT_JOURNAL_END 3
+
+/* slt_journal_entry.ended of a start: another thread has told of the span's end, and nothing is to be opened any more. */
+#define SLT_JOURNAL_VOID 0xffffffffu
+
+struct slt_journal_entry {
+	__u64 at_ns; /* CLOCK_MONOTONIC */
+	__u8 span_id[SLT_SPAN_ID_BYTES]; /* all zero, of a context: none. Of a start and an end the span itself lies in `spans`. */
+	__u32 kind;
+	/*
+	 * Of a start: the number of its end, or 0, or SLT_JOURNAL_VOID. A number means that all spans begun in between have ended in between, and that
+	 * the thread worked for the same span before and after. A reader who meets such a start goes on behind its end.
+	 */
+	__u32 ended;
+	/* Of an end that a start leads to: */
+	__u32 spans; /* begun and ended in between, this one included */
+	__u32 of_context; /* not 0: the span is a child of the one that the thread works for, before and after */
+	__u64 child_ns; /* for how long it did not work for that one in between */
+};
+
+/* An end which is told in the journal comes sooner than this after its start: that span is not slow. */
+#define SLT_JOURNAL_SHORT_NS 1000000
+
+struct slt_journal {
+	__u64 registration; /* another number with each thread that takes the journal over; 0: nobody's */
+	__u32 head;    /* number of the latest entry */
+	__u32 flushed; /* … at the latest trap of the thread, or before */
+	struct slt_journal_entry entries[SLT_JOURNAL_ENTRIES];
+	struct slt_span spans[SLT_JOURNAL_ENTRIES];
+};
+
+/*
  * Probe sites: functions of libslt with external linkage which do nothing but
  * are trapped. Arguments arrive in the registers of the C calling convention.
  *
  *   slt_probe_process(void)
  *       libslt was loaded into this process (also: first call after a fork).
- *   slt_probe_span_start(const struct slt_span *span)
- *   slt_probe_span_end(const struct slt_span *span, const struct slt_resource *resource)
+ *   slt_probe_span_start(const struct slt_span *span, const struct slt_journal *journal)
+ *   slt_probe_span_end(const struct slt_span *span, const struct slt_resource *resource, const struct slt_journal *journal)
  *       resource: the provider's, immutable for the life of the process; NULL: none told.
  *       The kernel side reads it at the first end that names it, once for each agent.
- *   slt_probe_context_set(const struct slt_span *span)
+ *   slt_probe_context_set(const struct slt_span *span, const struct slt_journal *journal)
  *       NULL: the calling thread works for no span from now on. Only span_id is read.
+ *   slt_probe_journal(const struct slt_journal *journal)
+ *       The journal is full, or new. Raised only while the kernel side can live with what a journal tells late: no process has
+ *       each of its system calls recorded, and no threshold is below SLT_JOURNAL_SHORT_NS.
+ *
+ * `journal` is the calling thread's own, for the kernel side to get to know and to catch up with; NULL: it has none.
  *
  * Each begins with the nops of SLT_PROBE_NOP10_OFFSET … SLT_PROBE_NOP1_OFFSET; an
  * agent attaches at the one that is cheapest on its kernel. Each has a semaphore,

@@ -210,6 +210,7 @@ enum slt_counter {
 	SLT_DROP_END_UNKNOWN, /* ended twice, or started before the agent */
 	SLT_DROP_END_CONTESTED, /* ended twice at one instant: the span stays open until its process ends */
 	SLT_DROP_CONTEXT_UNKNOWN, /* a context of a span that is not open */
+	SLT_DROP_JOURNAL, /* an entry of a thread's journal that could not be read */
 	SLT_DROP_PROCESS_FILTERED,
 	/* no slot: none is free, or the process or the user holds its share of them */
 	SLT_DROP_PROCESS_SLOTS,

@@ -6,7 +6,13 @@ import { join } from 'node:path';
 import { PATIENCE_MS } from '../helpers/until.js';
 import { buildLibslt, libslt, libsltProgram, plainEnvironment } from './libslt-programs.js';
 
-const SITES = ['slt_probe_process', 'slt_probe_span_start', 'slt_probe_span_end', 'slt_probe_context_set'];
+const SITES = [
+  'slt_probe_process',
+  'slt_probe_span_start',
+  'slt_probe_span_end',
+  'slt_probe_context_set',
+  'slt_probe_journal',
+];
 
 /** Rows of `readelf --wide`, split at white space. */
 function readelf(...options: string[]): string[][] {
@@ -104,6 +110,7 @@ describe('libslt', () => {
     describe(name, () => {
       const calls = (name: string) => () => runCase(`libslt_calls${variant}`, name);
       const state = (name: string) => () => runCase(`libslt_state${variant}`, name);
+      const journal = (name: string) => () => runCase(`libslt_journal${variant}`, name);
 
       it('reach no probe and make no system call while no agent is attached', calls('detached'));
       it('make no system call while an agent is attached', calls('no_system_calls'));
@@ -123,6 +130,50 @@ describe('libslt', () => {
       it('cut a name at the border of a character', state('names'));
       it('keep the thread context record of OTEP 4947 without an agent', state('thread_record'));
       it('… and with one', state('thread_record_attached'));
+
+      it(
+        'write starts, contexts and short ends into a journal, where an agent asks for it',
+        journal('written'),
+      );
+      it('let a span tell of those that began and ended within it', journal('nested'));
+      it('undo no start of a thread whose context is not known', journal('context_unknown'));
+      it('undo no start that others or contexts have come to need', journal('not_undone'));
+      it('… or of which another thread has told the end', journal('void_start'));
+      it('trap at the end of a span that is not short', journal('late_end'));
+      it('trap for spans that the thread has not started, or has ended', journal('not_its_own'));
+      it('trap once for as many entries as a journal has', journal('full'));
+      it('write the end of a start as long as its entry is there', journal('start_overwritten'));
+      it('go on where the numbers of entries wrap around', journal('numbers_wrap'));
+      it(
+        'trap while no agent asks for journals, and write to the same one then',
+        journal('journals_lowered'),
+      );
+      it('tell the next agent of the journal again', journal('next_agent'));
+      it('… also where a start or an end saw the former one go', journal('agent_gone'));
+      it('trap before they write, after the thread was silent', journal('silent'));
+      it('… but not before what traps anyway', journal('silent_without_entry'));
+      it('hand the journal over with each trap, once there is one', journal('arguments'));
+      it('keep a number of open spans as the own ones of a thread', journal('own_open'));
+      it('… of which the oldest makes way', journal('own_oldest'));
+      it('… unless there are ended ones', journal('own_ended'));
+      it('… whose ends trapped', journal('own_ended_late'));
+      it('… as no agent asked for journals', journal('own_ended_lowered'));
+      it('make no system call while they write', journal('no_system_calls'));
+      it('trap in a signal handler that comes as a journal is told of', journal('signal_at_registration'));
+      it('… as a context is written', journal('signal_in_context'));
+      it('… as a start is written', journal('signal_in_start'));
+      it('… as an end is written', journal('signal_in_end'));
+      it('write in one that comes at a trap', journal('signal_at_trap'));
+      it('write nothing any more once a thread works for a span of another', journal('shared_by_context'));
+      it('… or ends one, which nobody opens then', journal('shared_by_end'));
+      it('… or starts a child of one', journal('shared_by_child'));
+      it('… but not for spans that no thread has open', journal('not_shared'));
+      it('tell what an exiting thread has written, whose journal the next one takes', journal('thread_exit'));
+      it('… but not to the agent that came after it', journal('thread_exit_next_agent'));
+      it('trap in threads that no journal is left for', journal('too_many_threads'));
+      it('take a journal anew in a child of fork', journal('forked'));
+      it('… and of a raw clone, of this too', journal('cloned'));
+      it('… also where their parent writes nothing any more', journal('shared_then_fork'));
 
       it('belong to one copy of the library, when two are loaded', () => {
         const folder = mkdtempSync(join(tmpdir(), 'slt-copy-'));

@@ -5,18 +5,29 @@
 
 _Thread_local struct recorded_hit hits[HITS_MAX];
 _Thread_local int hit_count;
+void (*hits_then)(const struct probe_hit *hit);
 
 static void record(const struct probe_hit *hit)
 {
 	struct recorded_hit *next = &hits[hit_count];
 
 	EXPECT(hit_count < HITS_MAX);
-	*next = (struct recorded_hit){ .site = hit->site, .span = hit->span, .resource = hit->resource };
+	*next = (struct recorded_hit){ .site = hit->site,
+				       .span = hit->span,
+				       .resource = hit->resource,
+				       .journal = hit->journal };
 	if (hit->span != NULL) {
 		next->has_span = true;
 		memcpy(&next->id, hit->span->span_id, sizeof(next->id));
 	}
+	if (hit->journal != NULL) {
+		next->registration = hit->journal->registration;
+		next->head = hit->journal->head;
+		next->flushed = hit->journal->flushed;
+	}
 	hit_count++;
+	if (hits_then != NULL)
+		hits_then(hit);
 }
 
 bool last_hit_is_context(uint64_t number)

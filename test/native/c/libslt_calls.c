@@ -75,6 +75,7 @@ static void arguments(void)
 	EXPECT(hit_count == 3 && hits[2].site == SITE_CONTEXT_SET && hits[2].span == &span);
 	slt_span_end(&span);
 	EXPECT(hit_count == 4 && hits[3].site == SITE_SPAN_END && hits[3].span == &span && hits[3].resource == NULL);
+	EXPECT(hits[1].journal == NULL && hits[2].journal == NULL && hits[3].journal == NULL);
 	slt_span_start(NULL);
 	slt_span_end(NULL);
 	EXPECT(hit_count == 4);

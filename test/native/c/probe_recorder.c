@@ -52,7 +52,7 @@ static int put_text(char *line, const char *text, int length)
 
 static void record(const struct probe_hit *hit)
 {
-	static const char *const names[SITES] = { "process", "start", "end", "context" };
+	static const char *const names[SITES] = { "process", "start", "end", "context", "journal" };
 	static const struct slt_span none;
 	const struct slt_span *span = hit->span == NULL ? &none : hit->span;
 	char line[SLT_RESOURCE_BYTES + 512];

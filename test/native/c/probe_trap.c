@@ -12,12 +12,14 @@
 #endif
 
 void slt_probe_process(void);
-void slt_probe_span_start(const struct slt_span *span);
-void slt_probe_span_end(const struct slt_span *span, const struct slt_resource *resource);
-void slt_probe_context_set(const struct slt_span *span);
+void slt_probe_span_start(const struct slt_span *span, const struct slt_journal *journal);
+void slt_probe_span_end(const struct slt_span *span, const struct slt_resource *resource,
+			const struct slt_journal *journal);
+void slt_probe_context_set(const struct slt_span *span, const struct slt_journal *journal);
+void slt_probe_journal(const struct slt_journal *journal);
 
 extern unsigned short slt_probe_process_semaphore, slt_probe_span_start_semaphore, slt_probe_span_end_semaphore,
-	slt_probe_context_set_semaphore;
+	slt_probe_context_set_semaphore, slt_probe_journal_semaphore;
 
 static void (*call_on_hit)(const struct probe_hit *hit);
 
@@ -29,6 +31,7 @@ static unsigned char *site_address(enum probe_site site)
 		[SITE_SPAN_START] = (void *)slt_probe_span_start,
 		[SITE_SPAN_END] = (void *)slt_probe_span_end,
 		[SITE_CONTEXT_SET] = (void *)slt_probe_context_set,
+		[SITE_JOURNAL] = (void *)slt_probe_journal,
 	};
 
 	return sites[site];
@@ -39,7 +42,26 @@ static unsigned short *const semaphores[SITES] = {
 	[SITE_SPAN_START] = &slt_probe_span_start_semaphore,
 	[SITE_SPAN_END] = &slt_probe_span_end_semaphore,
 	[SITE_CONTEXT_SET] = &slt_probe_context_set_semaphore,
+	[SITE_JOURNAL] = &slt_probe_journal_semaphore,
 };
+
+static struct probe_hit hit_at(enum probe_site site, const greg_t *registers)
+{
+	const void *const first = (const void *)registers[REG_RDI], *const second = (const void *)registers[REG_RSI],
+			  *const third = (const void *)registers[REG_RDX];
+
+	switch (site) {
+	case SITE_SPAN_START:
+	case SITE_CONTEXT_SET:
+		return (struct probe_hit){ .site = site, .span = first, .journal = second };
+	case SITE_SPAN_END:
+		return (struct probe_hit){ .site = site, .span = first, .resource = second, .journal = third };
+	case SITE_JOURNAL:
+		return (struct probe_hit){ .site = site, .journal = first };
+	default:
+		return (struct probe_hit){ .site = site };
+	}
+}
 
 static void trapped(int signal_number, siginfo_t *info, void *context)
 {
@@ -53,11 +75,7 @@ static void trapped(int signal_number, siginfo_t *info, void *context)
 	for (int site = 0; site < SITES; site++) {
 		if (at != site_address(site))
 			continue;
-		const struct probe_hit hit = {
-			.site = site,
-			.span = site == SITE_PROCESS ? NULL : (const struct slt_span *)registers[REG_RDI],
-			.resource = site == SITE_SPAN_END ? (const struct slt_resource *)registers[REG_RSI] : NULL,
-		};
+		const struct probe_hit hit = hit_at(site, registers);
 		call_on_hit(&hit);
 		errno = saved_errno;
 		return;
@@ -101,11 +119,23 @@ bool probe_trap_arm(void (*on_hit)(const struct probe_hit *hit))
 void probe_trap_raise(void)
 {
 	for (int site = 0; site < SITES; site++)
-		__atomic_add_fetch(semaphores[site], 1, __ATOMIC_SEQ_CST);
+		if (site != SITE_JOURNAL)
+			__atomic_add_fetch(semaphores[site], 1, __ATOMIC_SEQ_CST);
 }
 
 void probe_trap_lower(void)
 {
 	for (int site = 0; site < SITES; site++)
-		__atomic_sub_fetch(semaphores[site], 1, __ATOMIC_SEQ_CST);
+		if (site != SITE_JOURNAL)
+			__atomic_sub_fetch(semaphores[site], 1, __ATOMIC_SEQ_CST);
+}
+
+void probe_trap_raise_journals(void)
+{
+	__atomic_add_fetch(semaphores[SITE_JOURNAL], 1, __ATOMIC_SEQ_CST);
+}
+
+void probe_trap_lower_journals(void)
+{
+	__atomic_sub_fetch(semaphores[SITE_JOURNAL], 1, __ATOMIC_SEQ_CST);
 }

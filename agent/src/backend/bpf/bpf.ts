@@ -46,6 +46,8 @@ const SWEEPS_OF_SPANS = 12;
 const POLL_MS = 500;
 /** SLT_NAME_BYTES */
 const NAME_BYTES = 64;
+/** SLT_JOURNAL_SHORT_NS */
+const SHORT_NS = 1_000_000n;
 
 export interface BpfBackendOptions {
   readonly native: Native;
@@ -62,6 +64,11 @@ function operationKey({ process, resource, name }: OperationThreshold): Uint8Arr
   const padded = Buffer.alloc(NAME_BYTES);
   padded.set(Buffer.from(name).subarray(0, NAME_BYTES));
   return writeOperation({ tgid: process.pid, resource, name: padded });
+}
+
+/** Whether threads may keep journals, which tell of contexts late and of short spans perhaps not at all. */
+function mayTellLate(config: Config): boolean {
+  return config.capture !== 'all' && lowestThreshold(config) >= SHORT_NS;
 }
 
 /** What a configuration comes to in the kernel. Made as a whole before anything of it is written. */
@@ -126,6 +133,7 @@ export class BpfBackend implements Backend {
       const calls = new Tracepoints(object, loaded.calls, LINGER_CALLS_MS, (attached) => {
         this.#callsAttachedNs = now(attached);
         this.#attachmentChanged();
+        this.#updateJournals();
         this.options.onSystemCalls?.(attached);
       });
       const scheduling = new Tracepoints(object, loaded.scheduling, LINGER_MS, (attached) => {
@@ -151,6 +159,7 @@ export class BpfBackend implements Backend {
         timer: setInterval(() => this.#sweep(), SWEEP_MS),
       };
       this.#running.sites.attachOwn(this.options.libsltPath);
+      this.#updateJournals();
       this.#attachFoundLibraries();
     } catch (error) {
       await this.stop();
@@ -164,13 +173,17 @@ export class BpfBackend implements Backend {
     if (running === undefined) return;
     // Throws where it asks for a user or cgroup that is not there: then nothing has changed.
     const rules = this.#rulesOf(config, running.rules);
+    // Before a short span may be slow.
+    if (!mayTellLate(config)) running.sites.setJournals(false);
     try {
       this.#writeRules(running.loaded, rules);
     } catch (error) {
       this.#writeRules(running.loaded, running.rules);
+      this.#updateJournals();
       throw error;
     }
     running.rules = rules;
+    this.#updateJournals();
   }
 
   setThreshold(operation: OperationThreshold): boolean {
@@ -283,6 +296,7 @@ export class BpfBackend implements Backend {
     this.#sweepProcesses();
     if (++this.#sweeps % SWEEPS_OF_SPANS === 0) this.#running?.slots.giveUpOldSpans();
     this.#attachFoundLibraries();
+    this.#updateJournals();
     this.#releaseUnusedLibraries();
   }
 
@@ -306,6 +320,13 @@ export class BpfBackend implements Backend {
     const { tracked, recorded } = slots.counts();
     scheduling.update(tracked);
     calls.update(recorded);
+  }
+
+  /** While each call of some process is recorded, calls are put to spans as they come. */
+  #updateJournals(): void {
+    const running = this.#running;
+    if (running === undefined || this.#stopping) return;
+    running.sites.setJournals(mayTellLate(running.rules.config) && !running.calls.attached);
   }
 
   #attachFoundLibraries(): void {

@@ -28,7 +28,10 @@ export interface LoadedObject {
   readonly notes: readonly string[];
 }
 
+/** The programs at the probe sites of libslt that are attached as long as the copy is. */
 export const PROBES = ['probe_process', 'probe_span_start', 'probe_span_end', 'probe_context_set'] as const;
+/** … and the one whose semaphore lets libslt write down what it would trap for. */
+export const JOURNAL_PROBE = 'probe_journal';
 
 const LIFETIME = ['process_exit', 'process_exec'] as const;
 const SCHED = ['sched_switch', 'sched_wakeup'] as const;
@@ -97,7 +100,7 @@ function open(
     const classic = classicSyscalls(kernel);
     for (const name of classic ? SYSCALLS_BTF : SYSCALLS_CLASSIC) object.program(name).setAutoload(false);
     const uprobeMulti = native.probeUprobeMulti() === 'yes';
-    if (uprobeMulti) for (const name of PROBES) object.program(name).setUprobeMulti();
+    if (uprobeMulti) for (const name of [...PROBES, JOURNAL_PROBE]) object.program(name).setUprobeMulti();
     object.load();
     for (const [stack, entries] of [
       ['free_threads', sizes.threads],

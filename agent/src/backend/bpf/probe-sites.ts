@@ -4,7 +4,7 @@ import { elfSymbols } from '../../host/elf.js';
 import { fileKey, type FileKey } from '../../host/libraries.js';
 import type { BpfLink, BpfObject, UprobeTarget } from '../../native.js';
 import { BackendError } from '../backend.js';
-import { PROBES } from './load.js';
+import { JOURNAL_PROBE, PROBES } from './load.js';
 
 /**
  * The nop1 of a site (SLT_PROBE_NOP1_OFFSET in schemas/wire/probe.h). The nop5 and the nop10 before it are cheaper
@@ -20,9 +20,18 @@ const MOST_FILES_OF_USER = 192;
 /** Files that nobody maps stay attached for so long: a service that is started again is seen from its first span on. */
 const UNUSED_MS = 600_000;
 
+interface JournalSite {
+  readonly fd: number;
+  readonly target: UprobeTarget;
+}
+
 /** One copy of libslt, or a file of that name that cannot be attached and is not tried again. */
 interface Site {
   readonly links: readonly BpfLink[];
+  /** The site that journals need, by a descriptor that is open as long as the file is attached; undefined: it cannot be. */
+  readonly journal: JournalSite | undefined;
+  /** Attached while journals are wanted. */
+  journalLink: BpfLink | undefined;
   /** Whose process mapped it first. */
   readonly uid: number;
   /** Since when no process maps it (performance.now()); undefined: one does. */
@@ -42,6 +51,7 @@ export class ProbeSites {
   /** The agent's own, which stays. */
   #own: FileKey | undefined;
   #refusals = 0;
+  #journals = false;
 
   constructor(
     private readonly object: BpfObject,
@@ -76,17 +86,30 @@ export class ProbeSites {
    */
   attach(path: string, uid: number): boolean {
     const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    let attached: Site | undefined;
     try {
       const key = fileKey(fstatSync(fd));
       if (this.#sites.has(key) || !this.#hasRoom(key, uid)) return false;
-      const site = { uid, unusedSince: undefined };
+      const site = { uid, unusedSince: undefined, journalLink: undefined };
       // Also when it fails: it would fail again.
-      this.#sites.set(key, { ...site, links: [] });
-      this.#sites.set(key, { ...site, links: this.#attachAll(fd, path) });
+      this.#sites.set(key, { ...site, links: [], journal: undefined });
+      attached = { ...site, ...this.#attachAll(fd, path) };
+      this.#sites.set(key, attached);
+      this.#followJournals(attached);
       return true;
     } finally {
-      closeSync(fd);
+      if (attached === undefined) closeSync(fd);
     }
+  }
+
+  /**
+   * Whether threads may write down what they would trap for (struct slt_journal in schemas/wire/probe.h). What one has
+   * written before it is told not to is caught up with at its next trap or switch. Where it cannot be allowed, they trap;
+   * told again, it is tried again.
+   */
+  setJournals(wanted: boolean): void {
+    this.#journals = wanted;
+    for (const site of this.#sites.values()) this.#followJournals(site);
   }
 
   /** Takes note of what is mapped. The files that nobody has mapped for a while. */
@@ -103,7 +126,11 @@ export class ProbeSites {
 
   /** Detaches a file and forgets it: mapped again, it is found again. */
   release(key: FileKey): void {
-    for (const link of this.#sites.get(key)?.links ?? []) link.detach();
+    const site = this.#sites.get(key);
+    // Before the others: what is written down is of use only to those who trap as well.
+    site?.journalLink?.detach();
+    for (const link of site?.links ?? []) link.detach();
+    if (site?.journal !== undefined) closeSync(site.journal.fd);
     this.#sites.delete(key);
   }
 
@@ -133,20 +160,37 @@ export class ProbeSites {
     );
   }
 
-  #attachAll(fd: number, name: string): BpfLink[] {
+  #attachAll(fd: number, name: string): Pick<Site, 'links' | 'journal'> {
     const path = `/proc/self/fd/${fd}`;
     const targets = PROBES.map((program) => [program, target(fd, path, name, `slt_${program}`)] as const);
+    const journal = target(fd, path, name, `slt_${JOURNAL_PROBE}`);
     const links: BpfLink[] = [];
     try {
-      for (const [program, target] of targets) {
-        const probe = this.object.program(program);
-        links.push(this.uprobeMulti ? probe.attachUprobeMulti([target]) : probe.attachUprobe(target));
-      }
+      for (const [program, target] of targets) links.push(this.#attachProbe(program, target));
     } catch (error) {
       for (const link of links) link.detach();
       throw error;
     }
-    return links;
+    return { links, journal: { fd, target: journal } };
+  }
+
+  #attachProbe(program: string, target: UprobeTarget): BpfLink {
+    const probe = this.object.program(program);
+    return this.uprobeMulti ? probe.attachUprobeMulti([target]) : probe.attachUprobe(target);
+  }
+
+  #followJournals(site: Site): void {
+    if (this.#journals && site.journal !== undefined) {
+      try {
+        site.journalLink ??= this.#attachProbe(JOURNAL_PROBE, site.journal.target);
+      } catch (error) {
+        // Nothing is lost but what journals save. An error of our own has no code.
+        if (!('code' in (error as Error))) throw error;
+      }
+    } else {
+      site.journalLink?.detach();
+      site.journalLink = undefined;
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The parts of this installation that are built, and the BPF object loaded for real. */
 import { spawnSync } from 'node:child_process';
 import type { Config } from '../../../../schemas/config/schema.js';
-import { loadObject, PROBES } from '../../backend/bpf/load.js';
+import { JOURNAL_PROBE, loadObject, PROBES } from '../../backend/bpf/load.js';
 import { elfSymbols } from '../../host/elf.js';
 import type { HostKernel } from '../../host/kernel.js';
 import { native, type Native } from '../../native.js';
@@ -61,10 +61,11 @@ export function checkLibslt(): Finding {
   if (!installation.has(path)) {
     return { id, verdict: 'missing', found: `${path} is not built`, remedy: BUILD };
   }
-  const wanted = PROBES.flatMap((probe) => [`slt_${probe}`, `slt_${probe}_semaphore`]);
+  const probes = [...PROBES, JOURNAL_PROBE];
+  const wanted = probes.flatMap((probe) => [`slt_${probe}`, `slt_${probe}_semaphore`]);
   const lacking = wanted.filter((name) => !symbolsOf(path, wanted).has(name));
   return lacking.length === 0
-    ? { id, verdict: 'ready', found: `libslt.so has its ${PROBES.length} probe sites` }
+    ? { id, verdict: 'ready', found: `libslt.so has its ${probes.length} probe sites` }
     : { id, verdict: 'missing', found: `${path} lacks ${lacking.join(', ')}`, remedy: BUILD };
 }
 

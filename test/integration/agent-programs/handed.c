@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Spans whose threads run without a break: where one waits for another it does so by looking, so that nothing of what they
+ * write into their journals is caught up with but where it must be. Argument: the name of its service. Prints `ready`; for each line
+ * `WHAT COUNT` on its input does that in a span, and prints the id of the one that is to be slow.
+ *
+ *   children COUNT   so many short children, each with one of its own; then it sleeps
+ *   burn MS          computes
+ *   left MS          works for it, hands it over, leaves it and computes for none, while the other thread works for it and ends it
+ *   given MS         computes for it, then hands it over, and leaves it; the other thread computes for it as long, and ends it
+ *   joined MS        both threads compute for it; the other one leaves it first
+ *   adopted MS       the other thread starts a child of it, computes for that and ends it
+ *   quick COUNT      so many spans that the first thread starts, and the other works for and ends at once; then it sleeps in one
+ *   fan COUNT        the same, but that all are started before the other thread begins
+ *   late COUNT       the other thread begins to work for so many spans that have ended; then it sleeps in one
+ *   exits COUNT      so many threads that start, work for and end a span of their own at once, and exit; then sleeps in one
+ */
+#include <stdatomic.h>
+
+#include "one_span.h"
+
+enum { CHILD_US = 100, SLEEP_MS = 40 };
+
+enum { SPANS = 64 };
+
+static struct slt_span span, others, many[SPANS];
+static atomic_int ready, handed, done;
+static unsigned int count;
+
+static unsigned long long now_us(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000ull + now.tv_nsec / 1000;
+}
+
+static void compute_us(unsigned long long us)
+{
+	const unsigned long long end = now_us(CLOCK_MONOTONIC) + us;
+
+	while (now_us(CLOCK_MONOTONIC) < end)
+		;
+}
+
+static void await(atomic_int *flag)
+{
+	while (!atomic_load(flag))
+		;
+}
+
+/* parent: NULL: none. */
+static struct slt_span start(const char *name, const struct slt_span *parent)
+{
+	static atomic_uint last_id;
+	const unsigned int id[2] = { getpid(), ++last_id };
+	struct slt_span started = {
+		.version = SLT_PROBE_VERSION,
+		.kind = SLT_KIND_INTERNAL,
+		.flags = SLT_SPAN_SAMPLED,
+		.resource = one_service,
+		.start_unix_ns = now_us(CLOCK_REALTIME) * 1000,
+	};
+
+	memcpy(started.span_id, id, sizeof(id));
+	memcpy(started.trace_id, id, sizeof(id));
+	if (parent)
+		memcpy(started.parent_span_id, parent->span_id, sizeof(started.parent_span_id));
+	slt_span_name(&started, name, strlen(name));
+	slt_span_start(&started);
+	return started;
+}
+
+static void end(struct slt_span *ended)
+{
+	ended->end_unix_ns = now_us(CLOCK_REALTIME) * 1000;
+	slt_span_end(ended);
+}
+
+static void children(void)
+{
+	struct slt_span child, inner;
+
+	for (unsigned int i = 0; i < count; i++) {
+		child = start("child", &span);
+		slt_context_set(&child);
+		compute_us(CHILD_US);
+		inner = start("inner", &child);
+		slt_context_set(&inner);
+		compute_us(CHILD_US);
+		slt_context_set(&child);
+		end(&inner);
+		slt_context_set(&span);
+		end(&child);
+	}
+	pause_ms(SLEEP_MS);
+}
+
+static void *work_and_end(void *nothing)
+{
+	atomic_store(&ready, 1);
+	await(&handed);
+	slt_context_set(&span);
+	compute_us(count * 1000ull);
+	slt_context_set(NULL);
+	end(&span);
+	atomic_store(&done, 1);
+	return nothing;
+}
+
+static void *work(void *nothing)
+{
+	atomic_store(&ready, 1);
+	await(&handed);
+	slt_context_set(&span);
+	compute_us(count * 1000ull);
+	slt_context_set(NULL);
+	atomic_store(&done, 1);
+	return nothing;
+}
+
+static void *work_for_child(void *nothing)
+{
+	atomic_store(&ready, 1);
+	await(&handed);
+	others = start("adopted", &span);
+	slt_context_set(&others);
+	compute_us(count * 1000ull);
+	slt_context_set(NULL);
+	end(&others);
+	atomic_store(&done, 1);
+	return nothing;
+}
+
+/* `handed` counts what there is for it, `done` what it has done. */
+static void *take_many(void *ends)
+{
+	atomic_store(&ready, 1);
+	for (unsigned int i = 0; i < count; i++) {
+		while (atomic_load(&handed) <= (int)i)
+			;
+		slt_context_set(&many[i % SPANS]);
+		slt_context_set(NULL);
+		if (ends)
+			end(&many[i % SPANS]);
+		atomic_store(&done, i + 1);
+	}
+	return NULL;
+}
+
+static void *work_at_once(void *nothing)
+{
+	struct slt_span own = start("at once", NULL);
+
+	slt_context_set(&own);
+	slt_context_set(NULL);
+	end(&own);
+	return nothing;
+}
+
+/* What the first thread has told of lately is caught up with: from here on it runs without a break. */
+static pthread_t start_other(void *(*work)(void *), void *argument)
+{
+	pthread_t other;
+
+	atomic_store(&ready, 0);
+	atomic_store(&handed, 0);
+	atomic_store(&done, 0);
+	other = start_thread(work, argument);
+	await(&ready);
+	return other;
+}
+
+static void hand_over(const char *what)
+{
+	const bool is_left = strcmp(what, "left") == 0, is_given = strcmp(what, "given") == 0;
+	const bool is_joined = strcmp(what, "joined") == 0;
+	pthread_t other = start_other(is_left || is_given ? work_and_end : is_joined ? work : work_for_child, NULL);
+
+	span = start(what, NULL);
+	slt_context_set(&span);
+	/* Its wait makes known that it works for the span. */
+	if (is_left)
+		pause_ms(1);
+	if (is_given)
+		compute_us(count * 1000ull);
+	atomic_store(&handed, 1);
+	if (is_left || is_given)
+		slt_context_set(NULL);
+	await(&done);
+	slt_context_set(NULL);
+	if (!is_left && !is_given)
+		end(&span);
+	if (pthread_join(other, NULL))
+		abort();
+}
+
+static void hand_over_many(const char *what)
+{
+	const bool is_late = strcmp(what, "late") == 0, is_quick = strcmp(what, "quick") == 0;
+	pthread_t other = start_other(take_many, is_late ? NULL : &many);
+
+	for (unsigned int i = 0; i < count; i++) {
+		many[i % SPANS] = start(what, NULL);
+		slt_context_set(&many[i % SPANS]);
+		slt_context_set(NULL);
+		if (is_late)
+			end(&many[i % SPANS]);
+		if (is_late || is_quick)
+			atomic_store(&handed, i + 1);
+		while (is_quick && atomic_load(&done) <= (int)i)
+			;
+	}
+	atomic_store(&handed, count);
+	if (pthread_join(other, NULL))
+		abort();
+}
+
+static void alone(const char *what)
+{
+	for (unsigned int i = 0; strcmp(what, "exits") == 0 && i < count; i++)
+		if (pthread_join(start_thread(work_at_once, NULL), NULL))
+			abort();
+	span = start(what, NULL);
+	slt_context_set(&span);
+	if (strcmp(what, "children") == 0)
+		children();
+	else if (strcmp(what, "burn") == 0)
+		compute_us(count * 1000ull);
+	else
+		pause_ms(SLEEP_MS);
+	slt_context_set(NULL);
+	end(&span);
+}
+
+int main(int argc, char **argv)
+{
+	char line[256], what[32];
+
+	set_service(argc > 1 ? argv[1] : "handed");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	puts("ready");
+	while (fgets(line, sizeof(line), stdin)) {
+		if (sscanf(line, "%31s %u", what, &count) != 2)
+			abort();
+		if (strcmp(what, "left") == 0 || strcmp(what, "given") == 0 || strcmp(what, "joined") == 0 ||
+		    strcmp(what, "adopted") == 0) {
+			hand_over(what);
+		} else {
+			if (strcmp(what, "quick") == 0 || strcmp(what, "fan") == 0 || strcmp(what, "late") == 0)
+				hand_over_many(what);
+			alone(what);
+		}
+		for (size_t i = 0; i < sizeof(span.span_id); i++)
+			printf("%02x", span.span_id[i]);
+		puts("");
+	}
+	return 0;
+}
