@@ -46,8 +46,8 @@ static __always_inline void entries_lost(struct slt_thread *thread, __u32 entrie
 }
 
 /*
- * Our time of an entry: no later than now, and not before the entry before. One from before the open interval was caught up with too
- * late: the interval before it is closed.
+ * Our time of an entry: no later than now, not before the entry before, and not before the thread was switched in last: it may have been
+ * switched out between its look at the clock and its entry, and tells from then on, as if it had trapped.
  */
 static __always_inline __u64 time_of(struct slt_thread *thread, const struct slt_journal_entry *entry, __u64 now)
 {
@@ -58,7 +58,7 @@ static __always_inline __u64 time_of(struct slt_thread *thread, const struct slt
 	if (at < thread->caught_up_at)
 		at = thread->caught_up_at;
 	if (at < thread->since)
-		thread->lost++;
+		at = thread->since;
 	thread->caught_up_at = at;
 	return at;
 }
@@ -178,8 +178,12 @@ __noinline int journal_catch_up(__u32 thread_slot)
 	now = bpf_ktime_get_ns();
 	thread->work_left = WORK_IN_SWITCH;
 	for (int i = 0; i < SLT_JOURNAL_ENTRIES; i++) {
-		if (number == head.head || (thread->in_switch && thread->work_left <= 0))
+		if (number == head.head)
 			break;
+		if (thread->in_switch && thread->work_left <= 0) {
+			thread->lost++;
+			break;
+		}
 		done = journal_step(thread_slot, number + 1, head.head, now);
 		if (done == number)
 			break;

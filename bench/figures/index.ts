@@ -21,7 +21,7 @@ const COMMAND = 'npm run bench -- figures';
 
 /** SLT_FIGURES_ROUNDS=A,B,PEERS,PAIRS: fewer of them, to try a change. */
 function rounds(): { a: number; b: number; peers: number; pairs: number } {
-  const [a = 42, b = 15, peersRounds = 7, pairs = 200] = (process.env['SLT_FIGURES_ROUNDS'] ?? '')
+  const [a = 30, b = 12, peersRounds = 6, pairs = 150] = (process.env['SLT_FIGURES_ROUNDS'] ?? '')
     .split(',')
     .filter((word) => word !== '')
     .map(Number);
