@@ -33,7 +33,7 @@ extern int process_ask_again(__u32 process_index);
 
 /*
  * contexts.bpf.c: reads a thread's account up to `now`, the open interval included, into the scratch of the span slot;
- * span slot 0: into its own, which only that thread's probes may ask for.
+ * span slot 0: into its own, which only that thread's probes, and its switch-out, may ask for.
  */
 extern int account_read(__u32 thread_slot, __u32 span_slot, __u64 now);
 

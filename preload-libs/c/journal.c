@@ -118,14 +118,17 @@ static void touch(const struct slt_journal *journal)
 		(void)((const volatile unsigned char *)journal)[at];
 }
 
-struct journal_trap journal_before_trap(uint32_t generation)
+static struct journal_trap before_trap(struct thread_journal *journal)
 {
-	struct thread_journal *journal = journal_of_thread(generation);
-
 	if (journal == NULL)
 		return (struct journal_trap){ NULL, 0 };
 	touch(&journal->told);
 	return (struct journal_trap){ &journal->told, journal->told.head };
+}
+
+struct journal_trap journal_before_trap(uint32_t generation)
+{
+	return before_trap(journal_of_thread(generation));
 }
 
 /* All that it held is known, and where spans are handed over it is of no use any more: others need not look into it. */
@@ -141,10 +144,9 @@ void journal_after_trap(struct journal_trap trap)
 
 static void trap(struct thread_journal *journal)
 {
-	const struct journal_trap caught_up = { &journal->told, journal->told.head };
+	const struct journal_trap caught_up = before_trap(journal);
 
-	touch(&journal->told);
-	slt_probe_journal(&journal->told);
+	slt_probe_journal(caught_up.journal);
 	journal_after_trap(caught_up);
 }
 

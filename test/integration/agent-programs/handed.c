@@ -96,27 +96,18 @@ static void children(void)
 	pause_ms(SLEEP_MS);
 }
 
-static void *work_and_end(void *nothing)
+/* ends: not NULL: it ends the span too. */
+static void *work(void *ends)
 {
 	atomic_store(&ready, 1);
 	await(&handed);
 	slt_context_set(&span);
 	compute_us(count * 1000ull);
 	slt_context_set(NULL);
-	end(&span);
+	if (ends)
+		end(&span);
 	atomic_store(&done, 1);
-	return nothing;
-}
-
-static void *work(void *nothing)
-{
-	atomic_store(&ready, 1);
-	await(&handed);
-	slt_context_set(&span);
-	compute_us(count * 1000ull);
-	slt_context_set(NULL);
-	atomic_store(&done, 1);
-	return nothing;
+	return NULL;
 }
 
 static void *work_for_child(void *nothing)
@@ -174,8 +165,8 @@ static pthread_t start_other(void *(*work)(void *), void *argument)
 static void hand_over(const char *what)
 {
 	const bool is_left = strcmp(what, "left") == 0, is_given = strcmp(what, "given") == 0;
-	const bool is_joined = strcmp(what, "joined") == 0;
-	pthread_t other = start_other(is_left || is_given ? work_and_end : is_joined ? work : work_for_child, NULL);
+	const bool ends = is_left || is_given, is_adopted = strcmp(what, "adopted") == 0;
+	pthread_t other = start_other(is_adopted ? work_for_child : work, ends ? &span : NULL);
 
 	span = start(what, NULL);
 	slt_context_set(&span);
@@ -185,11 +176,11 @@ static void hand_over(const char *what)
 	if (is_given)
 		compute_us(count * 1000ull);
 	atomic_store(&handed, 1);
-	if (is_left || is_given)
+	if (ends)
 		slt_context_set(NULL);
 	await(&done);
 	slt_context_set(NULL);
-	if (!is_left && !is_given)
+	if (!ends)
 		end(&span);
 	if (pthread_join(other, NULL))
 		abort();
