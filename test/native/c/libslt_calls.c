@@ -12,13 +12,6 @@
 #include "expect.h"
 #include "hits.h"
 
-static bool ends_well(pid_t child)
-{
-	int status;
-
-	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 static void call_everything(void)
 {
 	const struct slt_span span = numbered_span(7);
@@ -282,10 +275,7 @@ static void error_number(void)
 
 int main(int count, char **words)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
+	static const struct test_case cases[] = {
 		{ "detached", detached },
 		{ "no_system_calls", no_system_calls },
 		{ "arguments", arguments },
@@ -299,11 +289,5 @@ int main(int count, char **words)
 		{ "error_number", error_number },
 	};
 
-	for (size_t i = 0; count == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (strcmp(cases[i].name, words[1]) == 0) {
-			cases[i].run();
-			return 0;
-		}
-	dprintf(STDERR_FILENO, "no such case\n");
-	return 2;
+	return run_case(cases, sizeof(cases) / sizeof(cases[0]), count, words);
 }

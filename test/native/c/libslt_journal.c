@@ -157,13 +157,6 @@ static void in_thread(int (*run)(void *), const void *argument)
 	EXPECT(thrd_join(thread, NULL) == thrd_success);
 }
 
-static bool ends_well(pid_t child)
-{
-	int status;
-
-	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 /* --- one thread --- */
 
 static void written(void)
@@ -1524,10 +1517,7 @@ static void cloned(void)
 
 int main(int count, char **words)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
+	static const struct test_case cases[] = {
 		{ "written", written },
 		{ "nested", nested },
 		{ "context_unknown", context_unknown },
@@ -1567,11 +1557,5 @@ int main(int count, char **words)
 		{ "shared_then_fork", shared_then_fork },
 	};
 
-	for (size_t i = 0; count == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (strcmp(cases[i].name, words[1]) == 0) {
-			cases[i].run();
-			return 0;
-		}
-	dprintf(STDERR_FILENO, "no such case\n");
-	return 2;
+	return run_case(cases, sizeof(cases) / sizeof(cases[0]), count, words);
 }

@@ -240,10 +240,7 @@ static void two_copies(const char *path)
 
 int main(int count, char **words)
 {
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} cases[] = {
+	static const struct test_case cases[] = {
 		{ "resources", resources },
 		{ "resource_is_immutable", resource_is_immutable },
 		{ "resources_of_threads", resources_of_threads },
@@ -256,11 +253,5 @@ int main(int count, char **words)
 		two_copies(words[2]);
 		return 0;
 	}
-	for (size_t i = 0; count == 2 && i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (strcmp(cases[i].name, words[1]) == 0) {
-			cases[i].run();
-			return 0;
-		}
-	dprintf(STDERR_FILENO, "no such case\n");
-	return 2;
+	return run_case(cases, sizeof(cases) / sizeof(cases[0]), count, words);
 }
