@@ -34,6 +34,8 @@ export interface ServiceSamples {
 
 /** One sample for each pair of slices, without the agent and with it: milliseconds. */
 export interface SwitchedSamples {
+  /** Of the service, one after the other, each with an equal share of the samples. */
+  readonly processes: number;
   readonly off: SwitchedSlices;
   readonly on: SwitchedSlices;
 }

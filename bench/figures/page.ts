@@ -125,9 +125,10 @@ function switchedSection(a: FigureA): string {
   const rows = rowsOfSwitched(a);
   const of = (capture: Capture, figure: (typeof SWITCHED_FIGURES)[number]): Row =>
     rowNamed(rows, `switched/${capture}/${figure}`);
-  return `**The agent's part, switched on and off.** From round to round this machine moves by more than these budgets. So in one process of the
-service, under the same load, the agent's programs are put on and taken off again, a slice of 0.4 s each (the SDK exports 64 spans at
-a time here, so that each slice has its share): neighbouring slices differ in nothing else. With the agent to without it, the median of ${of('blocking', 'p50').n} pairs for each capture:
+  return `**The agent's part, switched on and off.** From round to round this machine moves by more than these budgets. So in ${a.switched.blocking.processes} processes of
+the service, one after the other, under the same load, the agent's programs are put on and taken off again, a slice of 0.4 s each (the
+SDK exports 64 spans at a time here, so that each slice has its share): neighbouring slices differ in nothing else. With the agent to
+without it, the median of ${of('blocking', 'p50').n} pairs for each capture:
 
 ${table(
   ['', '`blocking`', 'budget', '`all`', 'budget'],

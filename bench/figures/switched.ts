@@ -1,7 +1,8 @@
 /**
- * The agent's own part of figure A: one process of the service under steady load, in which the agent is switched on and
+ * The agent's own part of figure A: a process of the service under steady load, in which the agent is switched on and
  * off every fraction of a second. Two neighbouring slices share the process, the machine's mood and its neighbours, so that a
- * percent can be told, which rounds with processes of their own cannot.
+ * percent can be told, which rounds with processes of their own cannot. Several processes, one after the other: what the agent
+ * costs differs from one to the next by more than from slice to slice.
  */
 import { Agent as Connections, get } from 'node:http';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { CONNECTIONS } from './load.js';
 import type { Capture, SwitchedSamples } from './measured.js';
 import { ShopService } from './service.js';
 
+const PROCESSES = 6;
 const SLICE_MS = 400;
 /** After a switch: what was under way has been answered, and threads have told anew what they work for. */
 const SETTLE_MS = 60;
@@ -73,9 +75,29 @@ class ClosedLoop {
   }
 }
 
-/** One sample for each pair of slices. otlpPort: where the SDK's spans go. */
+/** One sample for each pair of slices, of which each process has its share. otlpPort: where the SDK's spans go. */
 export async function switched(capture: Capture, otlpPort: number, pairs: number): Promise<SwitchedSamples> {
-  const service = await ShopService.start('preloaded', otlpPort, 1, SMALL_EXPORTS);
+  const samples = { processes: PROCESSES, off: { p50: [], serviceCpu: [] }, on: { p50: [], serviceCpu: [] } };
+  for (let seed = 0; seed < PROCESSES; seed++) {
+    process.stderr.write(`bench: figure A, ${capture} switched, process ${seed + 1} of ${PROCESSES}\n`);
+    await switchedInOne(capture, otlpPort, seed, Math.ceil(pairs / PROCESSES), samples);
+  }
+  return samples;
+}
+
+interface Samples {
+  readonly p50: number[];
+  readonly serviceCpu: number[];
+}
+
+async function switchedInOne(
+  capture: Capture,
+  otlpPort: number,
+  seed: number,
+  pairs: number,
+  samples: Readonly<Record<'on' | 'off', Samples>>,
+): Promise<void> {
+  const service = await ShopService.start('preloaded', otlpPort, seed, SMALL_EXPORTS);
   const agent = new BenchAgent(join(root, 'build', 'libslt.so'), process.geteuid?.() ?? 0, capture);
   const load = new ClosedLoop(service.port);
   const slice = async (): Promise<{ p50: number; serviceCpu: number }> => {
@@ -88,8 +110,6 @@ export async function switched(capture: Capture, otlpPort: number, pairs: number
     if (latencies.length < FEWEST) throw new Error(`${latencies.length} requests in ${SLICE_MS} ms`);
     return { p50: median(latencies), serviceCpu: (cpu / latencies.length) * 1e3 };
   };
-  const none = (): { p50: number[]; serviceCpu: number[] } => ({ p50: [], serviceCpu: [] });
-  const samples = { off: none(), on: none() };
   try {
     await agent.start();
     await agent.tracepointsAttached();
@@ -109,5 +129,4 @@ export async function switched(capture: Capture, otlpPort: number, pairs: number
     await agent.stop();
     await service.stop();
   }
-  return samples;
 }

@@ -55,6 +55,7 @@ struct thread_journal {
 	struct slt_journal told; /* read by the kernel side */
 	uint32_t own_next;
 	uint64_t latest_ns; /* time of the latest entry */
+	uint64_t resources_told; /* bit n: an end that names resource n has trapped, and the agent is the same since */
 	struct told_context contexts[SLT_JOURNAL_ENTRIES]; /* of starts: what the thread worked for then */
 	struct own_span own[OWN_SPANS];
 };
@@ -258,11 +259,14 @@ static bool is_kept(const struct thread_journal *journal, uint32_t number)
 /* The number of the next entry, which is filled in but for what its kind has more. */
 static uint32_t next_entry(struct thread_journal *journal, uint32_t kind, const void *span_id, uint64_t now)
 {
+	const bool silent = now - journal->latest_ns > SILENT_NS;
 	struct slt_journal_entry *entry;
 	uint32_t number;
 
-	if (journal->told.head - journal->told.flushed >= SLT_JOURNAL_ENTRIES || now - journal->latest_ns > SILENT_NS)
+	if (silent || journal->told.head - journal->told.flushed >= SLT_JOURNAL_ENTRIES)
 		trap(journal);
+	if (silent)
+		journal->resources_told = 0;
 	number = journal->told.head + 1;
 	entry = entry_of(journal, number);
 	entry->at_ns = now;
@@ -415,6 +419,19 @@ static bool undoes_start(struct thread_journal *journal, uint32_t start, uint32_
 	return context == before.span_id;
 }
 
+/* The agent hears of a resource by the trap of an end, and shall not wait for a slow span: the service's name says what to record. */
+static bool is_resource_told(const struct thread_journal *journal, uint32_t number)
+{
+	_Static_assert(SLT_RESOURCES_MAX < 64, "there is a bit for each");
+	return number == 0 || number > SLT_RESOURCES_MAX || (journal->resources_told >> number & 1);
+}
+
+static void set_resource_told(struct thread_journal *journal, uint32_t number)
+{
+	if (number <= SLT_RESOURCES_MAX)
+		journal->resources_told |= (uint64_t)1 << number;
+}
+
 static bool write_end(struct thread_journal *journal, const struct own_span *own, const struct slt_span *span,
 		      uint64_t now)
 {
@@ -453,7 +470,9 @@ bool journal_end(const struct slt_span *span, uint32_t generation)
 		return false;
 	}
 	own = own_span(journal, id);
-	writes = own != NULL && write_end(journal, own, span, now);
+	writes = own != NULL && is_resource_told(journal, span->resource) && write_end(journal, own, span, now);
+	if (!writes)
+		set_resource_told(journal, span->resource);
 	set_ended(journal, id);
 	close_journal();
 	return writes;

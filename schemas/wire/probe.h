@@ -124,7 +124,8 @@ struct slt_journal {
  *   slt_probe_span_start(const struct slt_span *span, const struct slt_journal *journal)
  *   slt_probe_span_end(const struct slt_span *span, const struct slt_resource *resource, const struct slt_journal *journal)
  *       resource: the provider's, immutable for the life of the process; NULL: none told.
- *       The kernel side reads it at the first end that names it, once for each agent.
+ *       The kernel side reads it at the first end that names it, once for each agent. A thread that keeps a journal traps for that end,
+ *       and again when it was silent for so long that the agent may be another one.
  *   slt_probe_context_set(const struct slt_span *span, const struct slt_journal *journal)
  *       NULL: the calling thread works for no span from now on. Only span_id is read.
  *   slt_probe_journal(const struct slt_journal *journal)

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { Agent, assertAddsUp, missedSwitch, sum } from '../helpers/agent.js';
 import { assertBalanced } from '../helpers/balance.js';
 import { compileAgainstLibslt } from '../helpers/libslt-program.js';
-import { attachedBy } from '../helpers/links.js';
+import { attachedBy, systemCallsAttached } from '../helpers/links.js';
 import { endPrograms } from '../helpers/program.js';
+import { PATIENCE_MS } from '../helpers/until.js';
 import { USER, Waiter } from '../helpers/waits.js';
 
 const LONG_MS = 60;
@@ -181,5 +182,25 @@ describe('the agent, when a reload makes short spans slow', () => {
     );
     const summary = await agent.stop();
     assertBalanced(summary);
+  });
+});
+
+describe('the agent, of a service that is short in all it does', () => {
+  afterEach(endPrograms);
+
+  it('learns its name, and so which capture it is to have', async () => {
+    const rules = [{ service: 'named in code', capture: 'all' }];
+    const agent = await Agent.start({
+      config: { ...config(true), rules },
+      args: ['--capture', 'blocking'],
+    });
+    const alone = await Waiter.start(agent, compileAgainstLibslt('handed'), 'named in code');
+    for (const end = Date.now() + PATIENCE_MS; systemCallsAttached(agent.pid).length === 0;) {
+      assert.ok(Date.now() < end, 'its system calls are recorded');
+      await alone.tell('burn 0');
+    }
+    const summary = await agent.stop();
+    assertBalanced(summary);
+    assert.deepEqual(agent.spans, []);
   });
 });

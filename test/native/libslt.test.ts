@@ -140,6 +140,7 @@ describe('libslt', () => {
       it('undo no start that others or contexts have come to need', journal('not_undone'));
       it('… or of which another thread has told the end', journal('void_start'));
       it('trap at the end of a span that is not short', journal('late_end'));
+      it('trap at the first end that names a resource, for each agent', journal('resource_told'));
       it('trap for spans that the thread has not started, or has ended', journal('not_its_own'));
       it('trap once for as many entries as a journal has', journal('full'));
       it('write the end of a start as long as its entry is there', journal('start_overwritten'));

@@ -34,6 +34,9 @@ static void pass(uint64_t ns)
 	clock_ns += ns;
 }
 
+/* The library's. */
+#define SILENT_NS 100000000
+
 /* --- what is to be found --- */
 
 static const struct slt_journal_entry *entry(const struct slt_journal *journal, uint32_t number)
@@ -348,6 +351,45 @@ static void late_end(void)
 	EXPECT(is_caught_up(journal, 5) && entry(journal, 5)->ended == 0);
 }
 
+static void ends_at(enum probe_site site, const struct slt_journal *journal, const struct slt_span *span)
+{
+	const int before = hit_count;
+	const uint32_t head = journal->head;
+
+	slt_span_start(span);
+	slt_span_end(span);
+	if (site == SITE_JOURNAL)
+		EXPECT(hit_count == before && journal->head == head + 2);
+	else
+		EXPECT(hits[hit_count - 1].site == site && hits[hit_count - 1].resource != NULL && journal->head == head + 1);
+}
+
+static void resource_told(void)
+{
+	const struct slt_resource one = { .version = SLT_PROBE_VERSION, .length = 15, .text = "service.name\0a\0" },
+				  other = { .version = SLT_PROBE_VERSION, .length = 15, .text = "service.name\0b\0" };
+	const struct slt_span outer = numbered_span(1);
+	struct slt_span first = child_span(2, 1), second = child_span(3, 1);
+	const struct slt_journal *journal;
+
+	first.resource = slt_resource_set(&one);
+	second.resource = slt_resource_set(&other);
+	EXPECT(first.resource != 0 && second.resource != 0 && first.resource != second.resource);
+	attach();
+	journal = work_for(&outer);
+	ends_at(SITE_SPAN_END, journal, &first);
+	ends_at(SITE_JOURNAL, journal, &first);
+	ends_at(SITE_SPAN_END, journal, &second);
+	for (int i = 0; i < 3; i++) {
+		ends_at(SITE_JOURNAL, journal, &first);
+		ends_at(SITE_JOURNAL, journal, &second);
+	}
+	pass(SILENT_NS + 1);
+	ends_at(SITE_SPAN_END, journal, &second);
+	ends_at(SITE_JOURNAL, journal, &second);
+	ends_at(SITE_SPAN_END, journal, &first);
+}
+
 static void not_its_own(void)
 {
 	const struct slt_span outer = numbered_span(1), child = child_span(2, 1), unknown = numbered_span(99),
@@ -537,8 +579,6 @@ static void agent_gone(void)
 		EXPECT(tells(hits[before + 2].journal, 1, SLT_JOURNAL_START, &outer));
 	}
 }
-
-#define SILENT_NS 100000000
 
 static void silent(void)
 {
@@ -1524,6 +1564,7 @@ int main(int count, char **words)
 		{ "not_undone", not_undone },
 		{ "void_start", void_start },
 		{ "late_end", late_end },
+		{ "resource_told", resource_told },
 		{ "not_its_own", not_its_own },
 		{ "full", full },
 		{ "start_overwritten", start_overwritten },
