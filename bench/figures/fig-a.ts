@@ -22,7 +22,7 @@ import { switched } from './switched.js';
 export interface ScheduleA {
   readonly rounds: number;
   readonly seconds: number;
-  /** Pairs of slices, with the agent and without it. */
+  /** Pairs of slices, with the agent and without it, in each process. */
   readonly pairs: number;
 }
 

@@ -19,9 +19,9 @@ import { rowsOf } from './rows.js';
 
 const COMMAND = 'npm run bench -- figures';
 
-/** SLT_FIGURES_ROUNDS=A,B,PEERS,PAIRS: fewer of them, to try a change. */
+/** SLT_FIGURES_ROUNDS=A,B,PEERS,PAIRS: fewer of them, to try a change. PAIRS: of slices, in each process. */
 function rounds(): { a: number; b: number; peers: number; pairs: number } {
-  const [a = 30, b = 12, peersRounds = 6, pairs = 150] = (process.env['SLT_FIGURES_ROUNDS'] ?? '')
+  const [a = 24, b = 12, peersRounds = 6, pairs = 12] = (process.env['SLT_FIGURES_ROUNDS'] ?? '')
     .split(',')
     .filter((word) => word !== '')
     .map(Number);

@@ -128,7 +128,7 @@ function switchedSection(a: FigureA): string {
   return `**The agent's part, switched on and off.** From round to round this machine moves by more than these budgets. So in ${a.switched.blocking.processes} processes of
 the service, one after the other, under the same load, the agent's programs are put on and taken off again, a slice of 0.4 s each (the
 SDK exports 64 spans at a time here, so that each slice has its share): neighbouring slices differ in nothing else. With the agent to
-without it, the median of ${of('blocking', 'p50').n} pairs for each capture:
+without it, of a process the median of its ${a.switched.blocking.on.p50.length / a.switched.blocking.processes} pairs, and of the processes the median:
 
 ${table(
   ['', '`blocking`', 'budget', '`all`', 'budget'],

@@ -11,6 +11,7 @@ import {
   type Peers,
   type ServiceSamples,
   type Slowdown,
+  type SwitchedSamples,
   type Variant,
 } from './measured.js';
 
@@ -71,16 +72,26 @@ export function rowsOfA(a: FigureA, rounds: readonly number[] = roundsOf(a)): Ro
 
 export const SWITCHED_FIGURES = ['p50', 'serviceCpu'] as const;
 
-/** What the agent adds, by switching it on and off in one process. */
+/** Of each process what it takes with the agent, and without it: what its pairs say in the median. */
+function byProcess(
+  { on, off, processes }: SwitchedSamples,
+  figure: (typeof SWITCHED_FIGURES)[number],
+): { with: number[]; without: number[] } {
+  const pairs = off[figure].length / processes;
+  const ofProcess = (samples: readonly number[], process: number): readonly number[] =>
+    samples.slice(process * pairs, (process + 1) * pairs);
+  const without = Array.from({ length: processes }, (_, process) => median(ofProcess(off[figure], process)));
+  const ratios = on[figure].map((each, pair) => each / (off[figure][pair] ?? NaN));
+  return { without, with: without.map((each, process) => each * median(ofProcess(ratios, process))) };
+}
+
+/** What the agent adds, by switching it on and off in processes of the service. Pairs of one process are not independent: a process counts once. */
 export function rowsOfSwitched({ switched }: Pick<FigureA, 'switched'>): Row[] {
   return SWITCHED_FIGURES.flatMap((figure) =>
     (['blocking', 'all'] as const).map((capture) => {
       const row = { bench, case: `switched/${capture}/${figure}`, unit: 'ms' };
-      return ratioRow(
-        figure === 'p50' ? { ...row, budget: BUDGETS[capture].p50 } : row,
-        switched[capture].on[figure],
-        switched[capture].off[figure],
-      );
+      const { with: samples, without } = byProcess(switched[capture], figure);
+      return ratioRow(figure === 'p50' ? { ...row, budget: BUDGETS[capture].p50 } : row, samples, without);
     }),
   );
 }

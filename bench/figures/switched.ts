@@ -1,8 +1,7 @@
 /**
  * The agent's own part of figure A: a process of the service under steady load, in which the agent is switched on and
  * off every fraction of a second. Two neighbouring slices share the process, the machine's mood and its neighbours, so that a
- * percent can be told, which rounds with processes of their own cannot. Several processes, one after the other: what the agent
- * costs differs from one to the next by more than from slice to slice.
+ * percent can be told, which rounds with processes of their own cannot.
  */
 import { Agent as Connections, get } from 'node:http';
 import { join } from 'node:path';
@@ -14,7 +13,8 @@ import { CONNECTIONS } from './load.js';
 import type { Capture, SwitchedSamples } from './measured.js';
 import { ShopService } from './service.js';
 
-const PROCESSES = 6;
+/** What the agent costs differs from process to process, so that pairs of one are no independent samples. */
+const PROCESSES = 12;
 const SLICE_MS = 400;
 /** After a switch: what was under way has been answered, and threads have told anew what they work for. */
 const SETTLE_MS = 60;
@@ -75,12 +75,12 @@ class ClosedLoop {
   }
 }
 
-/** One sample for each pair of slices, of which each process has its share. otlpPort: where the SDK's spans go. */
+/** One sample for each pair of slices, process by process. pairs: in each, an even number. otlpPort: where the SDK's spans go. */
 export async function switched(capture: Capture, otlpPort: number, pairs: number): Promise<SwitchedSamples> {
   const samples = { processes: PROCESSES, off: { p50: [], serviceCpu: [] }, on: { p50: [], serviceCpu: [] } };
   for (let seed = 0; seed < PROCESSES; seed++) {
     process.stderr.write(`bench: figure A, ${capture} switched, process ${seed + 1} of ${PROCESSES}\n`);
-    await switchedInOne(capture, otlpPort, seed, Math.ceil(pairs / PROCESSES), samples);
+    await switchedInOne(capture, otlpPort, seed, pairs, samples);
   }
   return samples;
 }
