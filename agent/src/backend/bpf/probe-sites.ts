@@ -20,18 +20,20 @@ const MOST_FILES_OF_USER = 192;
 /** Files that nobody maps stay attached for so long: a service that is started again is seen from its first span on. */
 const UNUSED_MS = 600_000;
 
+/** The site that journals need. */
 interface JournalSite {
+  /** Open as long as the file is attached, for the target's path. */
   readonly fd: number;
   readonly target: UprobeTarget;
+  /** Attached while journals are wanted. */
+  link: BpfLink | undefined;
 }
 
 /** One copy of libslt, or a file of that name that cannot be attached and is not tried again. */
 interface Site {
   readonly links: readonly BpfLink[];
-  /** The site that journals need, by a descriptor that is open as long as the file is attached; undefined: it cannot be. */
+  /** undefined: the file cannot be attached. */
   readonly journal: JournalSite | undefined;
-  /** Attached while journals are wanted. */
-  journalLink: BpfLink | undefined;
   /** Whose process mapped it first. */
   readonly uid: number;
   /** Since when no process maps it (performance.now()); undefined: one does. */
@@ -90,7 +92,7 @@ export class ProbeSites {
     try {
       const key = fileKey(fstatSync(fd));
       if (this.#sites.has(key) || !this.#hasRoom(key, uid)) return false;
-      const site = { uid, unusedSince: undefined, journalLink: undefined };
+      const site = { uid, unusedSince: undefined };
       // Also when it fails: it would fail again.
       this.#sites.set(key, { ...site, links: [], journal: undefined });
       attached = { ...site, ...this.#attachAll(fd, path) };
@@ -128,7 +130,7 @@ export class ProbeSites {
   release(key: FileKey): void {
     const site = this.#sites.get(key);
     // Before the others: what is written down is of use only to those who trap as well.
-    site?.journalLink?.detach();
+    site?.journal?.link?.detach();
     for (const link of site?.links ?? []) link.detach();
     if (site?.journal !== undefined) closeSync(site.journal.fd);
     this.#sites.delete(key);
@@ -171,7 +173,7 @@ export class ProbeSites {
       for (const link of links) link.detach();
       throw error;
     }
-    return { links, journal: { fd, target: journal } };
+    return { links, journal: { fd, target: journal, link: undefined } };
   }
 
   #attachProbe(program: string, target: UprobeTarget): BpfLink {
@@ -179,17 +181,18 @@ export class ProbeSites {
     return this.uprobeMulti ? probe.attachUprobeMulti([target]) : probe.attachUprobe(target);
   }
 
-  #followJournals(site: Site): void {
-    if (this.#journals && site.journal !== undefined) {
-      try {
-        site.journalLink ??= this.#attachProbe(JOURNAL_PROBE, site.journal.target);
-      } catch (error) {
-        // Nothing is lost but what journals save. An error of our own has no code.
-        if (!('code' in (error as Error))) throw error;
-      }
-    } else {
-      site.journalLink?.detach();
-      site.journalLink = undefined;
+  #followJournals({ journal }: Site): void {
+    if (journal === undefined) return;
+    if (!this.#journals) {
+      journal.link?.detach();
+      journal.link = undefined;
+      return;
+    }
+    try {
+      journal.link ??= this.#attachProbe(JOURNAL_PROBE, journal.target);
+    } catch (error) {
+      // Nothing is lost but what journals save. An error of our own has no code.
+      if (!('code' in (error as Error))) throw error;
     }
   }
 }
