@@ -1,5 +1,5 @@
 /** One published figure. */
-import { median, medianInterval } from './statistics.js';
+import { median, medianInterval, ratios } from './statistics.js';
 
 export interface Row {
   readonly bench: string;
@@ -27,11 +27,8 @@ export interface RatioRow {
 
 /** samples and baseline: of the same rounds, in the same order. */
 export function ratioRow(row: RatioRow, samples: readonly number[], baseline: readonly number[]): Row {
-  const ratios = samples.flatMap((sample, i) => {
-    const base = baseline[i];
-    return base === undefined ? [] : [sample / base];
-  });
-  const interval = medianInterval(ratios);
+  const each = ratios(samples, baseline);
+  const interval = medianInterval(each);
   const budget = row.budget ?? null;
   return {
     bench: row.bench,
@@ -42,7 +39,7 @@ export function ratioRow(row: RatioRow, samples: readonly number[], baseline: re
     ratio: interval.median,
     low: interval.low,
     high: interval.high,
-    n: ratios.length,
+    n: each.length,
     budget,
     ok: budget === null || interval.low <= budget,
   };

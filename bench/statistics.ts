@@ -24,6 +24,14 @@ export function rounded(value: number): number {
   return Number(value.toPrecision(5));
 }
 
+/** Of samples and what they are held against, of the same rounds in the same order. What has no counterpart is left out. */
+export function ratios(samples: readonly number[], baseline: readonly number[]): number[] {
+  return samples.flatMap((sample, i) => {
+    const base = baseline[i];
+    return base === undefined ? [] : [sample / base];
+  });
+}
+
 export function median(samples: readonly number[]): number {
   const ordered = sorted(samples);
   const middle = (ordered.length - 1) / 2;

@@ -1,6 +1,6 @@
 /** The figures as rows of the common form, from the data alone. */
 import { ratioRow, type Row } from '../row.js';
-import { median, medianInterval, type Interval } from '../statistics.js';
+import { median, medianInterval, ratios, type Interval } from '../statistics.js';
 import {
   CALLS,
   VARIANTS,
@@ -81,8 +81,8 @@ function byProcess(
   const ofProcess = (samples: readonly number[], process: number): readonly number[] =>
     samples.slice(process * pairs, (process + 1) * pairs);
   const without = Array.from({ length: processes }, (_, process) => median(ofProcess(off[figure], process)));
-  const ratios = on[figure].map((each, pair) => each / (off[figure][pair] ?? NaN));
-  return { without, with: without.map((each, process) => each * median(ofProcess(ratios, process))) };
+  const byPair = ratios(on[figure], off[figure]);
+  return { without, with: without.map((each, process) => each * median(ofProcess(byPair, process))) };
 }
 
 /** What the agent adds, by switching it on and off in processes of the service. Pairs of one process are not independent: a process counts once. */
@@ -98,11 +98,11 @@ export function rowsOfSwitched({ switched }: Pick<FigureA, 'switched'>): Row[] {
 
 /** The median of the rounds' ratios. */
 export function ratioToSdk({ ms }: Cell, variant: Variant): number {
-  return median(ms[variant].map((each, round) => each / (ms.sdk[round] ?? NaN)));
+  return median(ratios(ms[variant], ms.sdk));
 }
 
 export function slowdown({ with: samples, without }: Slowdown): Interval {
-  return medianInterval(samples.map((each, round) => each / (without[round] ?? NaN)));
+  return medianInterval(ratios(samples, without));
 }
 
 export function rowsOfB({ cells }: FigureB): Row[] {
