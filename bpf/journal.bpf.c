@@ -109,6 +109,13 @@ static __always_inline bool span_is_there(const struct slt_span *span)
 	return bpf_probe_read_user(&version, sizeof(version), &span->version) == 0;
 }
 
+/* Returns the number of the entry before this one, which cannot be read now. */
+static __always_inline __u32 not_done(struct slt_thread *thread, __u32 number)
+{
+	thread->lost++;
+	return number - 1;
+}
+
 /* Does the entry of this number. Returns the number of the last that is done with: the one before where it cannot be read now. */
 __noinline int journal_step(__u32 thread_slot, __u32 number, __u32 head, __u64 now)
 {
@@ -121,11 +128,8 @@ __noinline int journal_step(__u32 thread_slot, __u32 number, __u32 head, __u64 n
 	if (!thread)
 		return number;
 	journal = (void *)thread->journal;
-	if (!read_entry(thread->journal, number, &entry) ||
-	    !span_is_there(&journal->spans[number % SLT_JOURNAL_ENTRIES])) {
-		thread->lost++;
-		return number - 1;
-	}
+	if (!read_entry(thread->journal, number, &entry))
+		return not_done(thread, number);
 	at = time_of(thread, &entry, now);
 	switch (entry.kind) {
 	case SLT_JOURNAL_START:
@@ -136,12 +140,16 @@ __noinline int journal_step(__u32 thread_slot, __u32 number, __u32 head, __u64 n
 			pass_over(thread, thread_slot, &entry);
 			return end;
 		}
+		if (!span_is_there(&journal->spans[number % SLT_JOURNAL_ENTRIES]))
+			return not_done(thread, number);
 		span_open(thread_slot, (__u64)&journal->spans[number % SLT_JOURNAL_ENTRIES], at);
 		break;
 	case SLT_JOURNAL_CONTEXT:
 		context_told(thread_slot, id_of(entry.span_id), at);
 		break;
 	case SLT_JOURNAL_END:
+		if (!span_is_there(&journal->spans[number % SLT_JOURNAL_ENTRIES]))
+			return not_done(thread, number);
 		thread->work_left--;
 		end_told(thread_slot, id_of(entry.span_id), &journal->spans[number % SLT_JOURNAL_ENTRIES],
 			 TOLD_BY_JOURNAL, at);
@@ -150,50 +158,36 @@ __noinline int journal_step(__u32 thread_slot, __u32 number, __u32 head, __u64 n
 	return number;
 }
 
-__noinline int journal_catch_up(__u32 thread_slot)
+/* Does all that it has written and that is not done. `head` is that of the thread's journal. */
+static __always_inline void catch_up(struct slt_thread *thread, __u32 thread_slot, __u32 head)
 {
-	struct slt_thread *thread = thread_at(thread_slot);
-	struct journal_head head;
-	__u32 number, done;
+	__u32 number = thread->caught_up, done;
 	__u64 now;
 
-	if (!thread)
-		return 0;
-	if (!read_head(thread->journal, &head)) {
-		thread->lost++;
-		return 0;
-	}
-	/* The thread has let go of it, and another one may have taken it. */
-	if (head.registration != thread->registration) {
-		thread->journal = 0;
-		return 0;
-	}
-	number = thread->caught_up;
-	if (number == head.head)
-		return 0;
-	if (head.head - number > SLT_JOURNAL_ENTRIES) {
-		entries_lost(thread, head.head - number - SLT_JOURNAL_ENTRIES);
-		number = head.head - SLT_JOURNAL_ENTRIES;
+	if (number == head)
+		return;
+	if (head - number > SLT_JOURNAL_ENTRIES) {
+		entries_lost(thread, head - number - SLT_JOURNAL_ENTRIES);
+		number = head - SLT_JOURNAL_ENTRIES;
 	}
 	now = bpf_ktime_get_ns();
 	thread->work_left = WORK_IN_SWITCH;
 	for (int i = 0; i < SLT_JOURNAL_ENTRIES; i++) {
-		if (number == head.head)
+		if (number == head)
 			break;
 		if (thread->in_switch && thread->work_left <= 0) {
 			thread->lost++;
 			break;
 		}
-		done = journal_step(thread_slot, number + 1, head.head, now);
+		done = journal_step(thread_slot, number + 1, head, now);
 		if (done == number)
 			break;
 		number = done;
 	}
 	thread->caught_up = number;
-	return 0;
 }
 
-/* ---- when ---- */
+/* ---- whose, and when ---- */
 
 /* CLOCK_MONOTONIC of the current task's time namespace, ahead of ours. */
 static __always_inline __s64 clock_ahead(void)
@@ -211,31 +205,51 @@ static __always_inline __s64 clock_ahead(void)
 }
 
 /*
- * The thread has a journal at this address, which may be new to us. What it wrote before we knew the thread was for an agent before us,
+ * The thread has a journal at this address, which is new to us. What it wrote before we knew the thread was for an agent before us,
  * which may have caught up with it.
  */
-__noinline int journal_register(__u32 thread_slot, __u64 address)
+__noinline int take_up(__u32 thread_slot, __u64 address, __u64 registration, __u32 head, __u32 flushed)
 {
 	struct slt_thread *thread = thread_at(thread_slot);
 	struct slt_journal_entry first;
+
+	if (!thread)
+		return 0;
+	thread->clock_ahead = clock_ahead();
+	thread->registration = registration;
+	thread->caught_up = flushed;
+	thread->caught_up_at = 0;
+	if (head != flushed && (!read_entry(address, flushed + 1, &first) ||
+				first.at_ns - thread->clock_ahead < thread->known_since))
+		thread->caught_up = head;
+	thread->journal = address;
+	return 0;
+}
+
+/* Catches up with the journal at this address in the thread's memory, which a probe tells of; or with the one that it has. */
+__noinline int journal_catch_up(__u32 thread_slot, __u64 address, __u32 told)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
 	struct journal_head head;
 
 	if (!thread)
 		return 0;
 	if (!read_head(address, &head)) {
-		count(SLT_DROP_PROBE_UNREADABLE, 1);
+		if (thread->journal == address)
+			thread->lost++;
+		else
+			count(SLT_DROP_PROBE_UNREADABLE, 1);
 		return 0;
 	}
-	if (thread->journal == address && thread->registration == head.registration)
-		return 0;
-	thread->clock_ahead = clock_ahead();
-	thread->registration = head.registration;
-	thread->caught_up = head.flushed;
-	thread->caught_up_at = 0;
-	if (head.head != head.flushed && (!read_entry(address, head.flushed + 1, &first) ||
-					  first.at_ns - thread->clock_ahead < thread->known_since))
-		thread->caught_up = head.head;
-	thread->journal = address;
+	if (thread->journal != address || thread->registration != head.registration) {
+		/* The thread has let go of it, and another one may have taken it. */
+		if (!told) {
+			thread->journal = 0;
+			return 0;
+		}
+		take_up(thread_slot, address, head.registration, head.head, head.flushed);
+	}
+	catch_up(thread, thread_slot, head.head);
 	return 0;
 }
 
@@ -249,14 +263,11 @@ __noinline int journal_at_probe(__u32 thread_slot, __u64 journal)
 	barrier();
 	/* It has let go of its journal, or this is one of a second copy of libslt. */
 	if (thread->journal && thread->journal != journal) {
-		journal_catch_up(thread_slot);
+		journal_catch_up(thread_slot, thread->journal, false);
 		thread->journal = 0;
 	}
-	if (!journal)
-		return 0;
-	journal_register(thread_slot, journal);
-	if (thread->journal)
-		journal_catch_up(thread_slot);
+	if (journal)
+		journal_catch_up(thread_slot, journal, true);
 	return 0;
 }
 
@@ -267,7 +278,7 @@ __noinline int journal_at_switch(__u32 thread_slot)
 	if (!thread || thread->in_probe)
 		return 0;
 	thread->in_switch = 1;
-	journal_catch_up(thread_slot);
+	journal_catch_up(thread_slot, thread->journal, false);
 	thread->in_switch = 0;
 	return 0;
 }

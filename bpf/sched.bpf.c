@@ -38,8 +38,8 @@ enum {
 static __always_inline __u64 task_state(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
+		return task->__state;
+	return ((struct task_struct___before_5_14 *)task)->state;
 }
 
 /*
@@ -51,9 +51,9 @@ static __always_inline bool stays_runnable(bool preempt, struct task_struct *pre
 {
 	if (preempt || state == 0)
 		return true;
-	if (!switch_brings_state || task_state(prev) != 0 || !BPF_CORE_READ(prev, on_rq))
+	if (!switch_brings_state || task_state(prev) != 0 || !prev->on_rq)
 		return false;
-	return !bpf_core_field_exists(prev->se.sched_delayed) || !BPF_CORE_READ(prev, se.sched_delayed);
+	return !bpf_core_field_exists(prev->se.sched_delayed) || !prev->se.sched_delayed;
 }
 
 static __always_inline __u32 class_of_kind(__u32 kind)
@@ -176,12 +176,12 @@ static __always_inline bool yields(const struct slt_thread *thread, struct task_
 
 static __always_inline bool stalls_for_memory(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->in_memstall) && BPF_CORE_READ_BITFIELD_PROBED(task, in_memstall);
+	return bpf_core_field_exists(task->in_memstall) && BPF_CORE_READ_BITFIELD(task, in_memstall);
 }
 
 static __always_inline bool waits_for_io(struct task_struct *task)
 {
-	return bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait);
+	return bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD(task, in_iowait);
 }
 
 /*
@@ -192,7 +192,7 @@ static __always_inline bool is_stopped(struct task_struct *task, __u64 state, __
 {
 	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN) || flags & PF_FROZEN)
 		return true;
-	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD_PROBED(task, frozen);
+	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen);
 }
 
 /*
@@ -204,7 +204,7 @@ static __always_inline bool waits_for_page(struct task_struct *task, __u64 state
 {
 	if (state & TASK_UNINTERRUPTIBLE || !bpf_core_field_exists(task->in_user_fault))
 		return true;
-	return BPF_CORE_READ_BITFIELD_PROBED(task, in_user_fault);
+	return BPF_CORE_READ_BITFIELD(task, in_user_fault);
 }
 
 /* Sleeps of these classes are never sleeps for a disk: one that is, is for the page of an argument. */
@@ -236,7 +236,7 @@ static __always_inline __u32 class_of_switch(struct slt_thread *thread, bool pre
 		thread->call = 0;
 	if (stays_runnable(preempt, prev, state))
 		return !preempt && yields(thread, prev) ? SLT_CLASS_RUNQUEUE_YIELDED : SLT_CLASS_RUNQUEUE_PREEMPTED;
-	flags = BPF_CORE_READ(prev, flags);
+	flags = prev->flags;
 	if (flags & PF_EXITING)
 		return SLT_CLASS_BLOCKED_OTHER;
 	if (is_stopped(prev, state, flags)) {
@@ -376,7 +376,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 		if (thread->state != SLT_THREAD_ON_CPU)
 			switch_in_unseen(thread);
 		/* The memory of one that exits is gone. libslt has it trap once more before. */
-		if (thread->journal && !(BPF_CORE_READ(prev, flags) & PF_EXITING))
+		if (thread->journal && !(prev->flags & PF_EXITING))
 			journal_at_switch(before);
 		switch_out(before, preempt, prev, switch_brings_state ? ctx[3] : task_state(prev), now);
 	}

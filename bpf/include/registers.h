@@ -15,12 +15,17 @@ enum bpf_func_id___slt {
 /* Before 5.15 on x86-64, without KASAN: the registers lie at the end of a stack of four pages. */
 #define THREAD_SIZE (4 * 4096)
 
+#define TELLS_REGISTERS bpf_core_enum_value_exists(enum bpf_func_id___slt, BPF_FUNC_task_pt_regs___slt)
+
 static __always_inline struct pt_regs *saved_registers(struct task_struct *task)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id___slt, BPF_FUNC_task_pt_regs___slt))
+	if (TELLS_REGISTERS)
 		return (struct pt_regs *)bpf_task_pt_regs(task);
 	return (struct pt_regs *)(BPF_CORE_READ(task, stack) + THREAD_SIZE - bpf_core_type_size(struct pt_regs));
 }
+
+/* One of them: what the kernel has told can be read as it is, what lies where they should be cannot. */
+#define REGISTER(regs, name) (TELLS_REGISTERS ? (regs)->name : BPF_CORE_READ(regs, name))
 
 #if defined(__TARGET_ARCH_x86)
 
@@ -50,21 +55,21 @@ static __always_inline bool enters_compat_call(const struct pt_regs *regs)
 static __always_inline __s32 saved_call(struct task_struct *task, __u64 *args)
 {
 	struct pt_regs *regs = saved_registers(task);
-	__s64 number = BPF_CORE_READ(regs, orig_ax);
+	__s64 number = REGISTER(regs, orig_ax);
 
 	if (number < 0 || number >= SLT_SYSCALLS_COMPAT)
 		return -1;
 	if (in_compat_call(task)) {
-		args[0] = (__u32)BPF_CORE_READ(regs, bx);
-		args[1] = (__u32)BPF_CORE_READ(regs, cx);
-		args[2] = (__u32)BPF_CORE_READ(regs, dx);
-		args[3] = (__u32)BPF_CORE_READ(regs, si);
+		args[0] = (__u32)REGISTER(regs, bx);
+		args[1] = (__u32)REGISTER(regs, cx);
+		args[2] = (__u32)REGISTER(regs, dx);
+		args[3] = (__u32)REGISTER(regs, si);
 		return number + SLT_SYSCALLS_COMPAT;
 	}
-	args[0] = BPF_CORE_READ(regs, di);
-	args[1] = BPF_CORE_READ(regs, si);
-	args[2] = BPF_CORE_READ(regs, dx);
-	args[3] = BPF_CORE_READ(regs, r10);
+	args[0] = REGISTER(regs, di);
+	args[1] = REGISTER(regs, si);
+	args[2] = REGISTER(regs, dx);
+	args[3] = REGISTER(regs, r10);
 	return number;
 }
 
@@ -91,14 +96,14 @@ static __always_inline bool enters_compat_call(const struct pt_regs *regs)
 static __always_inline __s32 saved_call(struct task_struct *task, __u64 *args)
 {
 	struct pt_regs *regs = saved_registers(task);
-	__s32 number = BPF_CORE_READ(regs, syscallno);
+	__s32 number = REGISTER(regs, syscallno);
 
 	if (number < 0 || number >= SLT_SYSCALLS_COMPAT)
 		return -1;
-	args[0] = BPF_CORE_READ(regs, orig_x0);
-	args[1] = BPF_CORE_READ(regs, regs[1]);
-	args[2] = BPF_CORE_READ(regs, regs[2]);
-	args[3] = BPF_CORE_READ(regs, regs[3]);
+	args[0] = REGISTER(regs, orig_x0);
+	args[1] = REGISTER(regs, regs[1]);
+	args[2] = REGISTER(regs, regs[2]);
+	args[3] = REGISTER(regs, regs[3]);
 	return number;
 }
 
