@@ -237,7 +237,7 @@ __noinline int journal_catch_up(__u32 thread_slot, __u64 address, __u32 told)
 	if (!read_head(address, &head)) {
 		if (thread->journal == address)
 			thread->lost++;
-		else
+		if (told)
 			count(SLT_DROP_PROBE_UNREADABLE, 1);
 		return 0;
 	}

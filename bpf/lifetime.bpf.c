@@ -411,9 +411,22 @@ int BPF_KPROBE(probe_process)
 	return 0;
 }
 
+/* However it ends: what the exiting thread has written into its journal since it was last switched out. */
+static __always_inline void catch_up_at_exit(struct task_struct *task)
+{
+	__u16 *place = thread_slot_of_tid(task->pid);
+	struct slt_thread *thread = place ? thread_at(*place) : 0;
+
+	if (!bpf_core_field_exists(((struct trace_event_raw_sched_process_exit *)0)->group_dead))
+		return;
+	if (thread && thread->journal && thread->tgid == (__u32)task->tgid)
+		journal_at_switch(*place);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
+	catch_up_at_exit(task);
 	thread_gone(task->pid, BPF_CORE_READ(task, group_leader, start_boottime));
 	/* do_exit() has taken this thread off `live` before the tracepoint. */
 	if (BPF_CORE_READ(task, signal, live.counter) == 0)

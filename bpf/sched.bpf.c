@@ -375,7 +375,10 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	if (thread) {
 		if (thread->state != SLT_THREAD_ON_CPU)
 			switch_in_unseen(thread);
-		/* The memory of one that exits is gone. libslt has it trap once more before. */
+		/*
+		 * The memory of one that exits is gone. process_exit has caught up with it, or before 6.16 its last trap, which
+		 * libslt makes in pthread_exit(3) and exit(3).
+		 */
 		if (thread->journal && !(prev->flags & PF_EXITING))
 			journal_at_switch(before);
 		switch_out(before, preempt, prev, switch_brings_state ? ctx[3] : task_state(prev), now);

@@ -172,6 +172,10 @@ struct time_namespace {
 	struct timens_offsets offsets;
 };
 
+struct trace_event_raw_sched_process_exit {
+	bool group_dead; /* from 6.16, where the tracepoint comes before the thread gives its memory up */
+};
+
 struct nsproxy {
 	struct time_namespace *time_ns; /* from 5.6 */
 };

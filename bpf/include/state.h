@@ -82,9 +82,9 @@ struct slt_thread {
 	struct slt_found_span found; /* likewise: the span that it has told of; slot 0: it is not open */
 	__u64 journal; /* address in its process's memory; 0: it has none */
 	__u64 registration; /* of the journal, while it is this thread's */
-	__u64 caught_up_at; /* time of the latest entry that was caught up with */
+	__u64 caught_up_at; /* time of the latest entry that was looked at: the next is no earlier */
 	__s64 clock_ahead; /* of the journal's clock, to ours */
-	__u32 caught_up; /* number of that entry */
+	__u32 caught_up; /* number of the latest entry that was done */
 	__u32 in_probe; /* a probe of the thread is under way */
 	__u32 in_switch; /* its switch-out catches up, and holds the lock of the run queue: what takes long must wait */
 	__s32 work_left; /* ends of spans, and parts of those, that are still done in it */

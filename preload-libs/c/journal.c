@@ -81,17 +81,20 @@ static THREAD_LOCAL struct {
 
 /* --- whose it is --- */
 
+/* A child of fork(2) has none of its parent's: it is wiped there. */
+static bool has_journal(void)
+{
+	return mine.owner != NULL && atomic_load_explicit(mine.owner, memory_order_relaxed) == mine.generation;
+}
+
 static struct thread_journal *journal_of_thread(uint32_t generation)
 {
-	if (mine.owner == NULL || mine.generation != generation ||
-	    atomic_load_explicit(mine.owner, memory_order_relaxed) != generation)
-		return NULL;
-	return mine.journal;
+	return has_journal() && mine.generation == generation ? mine.journal : NULL;
 }
 
 static void let_go(void)
 {
-	if (mine.owner != NULL && atomic_load_explicit(mine.owner, memory_order_relaxed) == mine.generation)
+	if (has_journal())
 		atomic_store_explicit(mine.owner, 0, memory_order_release);
 	mine.owner = NULL;
 	mine.journal = NULL;
@@ -163,6 +166,19 @@ static void thread_exits(void *nothing)
 		touch(&journal->told);
 		slt_probe_context_set(NULL, NULL); /* the journal is another thread's from now on */
 	}
+	let_go();
+	mine.refused = UINT32_MAX;
+}
+
+/*
+ * exit(3), which ends no thread in that way: what the one that calls it has told must not wait either. What it tells from
+ * here on traps. A child of fork(2) that has told nothing itself keeps silent.
+ */
+__attribute__((destructor)) static void process_exits(void)
+{
+	if (has_journal() && is_raised(&slt_probe_journal_semaphore) &&
+	    mine.journal->told.head != mine.journal->told.flushed)
+		trap(mine.journal);
 	let_go();
 	mine.refused = UINT32_MAX;
 }

@@ -129,8 +129,9 @@ struct slt_journal {
  *   slt_probe_context_set(const struct slt_span *span, const struct slt_journal *journal)
  *       NULL: the calling thread works for no span from now on. Only span_id is read.
  *   slt_probe_journal(const struct slt_journal *journal)
- *       The journal is full, or new. Raised only while the kernel side can live with what a journal tells late: no process has
- *       each of its system calls recorded, and no threshold is below SLT_JOURNAL_SHORT_NS.
+ *       The journal is full, new, or was silent for long; or the process exits. Raised only while the kernel side can
+ *       live with what a journal tells late: no process has each of its system calls recorded, and no threshold is below
+ *       SLT_JOURNAL_SHORT_NS.
  *
  * `journal` is the calling thread's own, for the kernel side to get to know and to catch up with; NULL: it has none.
  *

@@ -3,6 +3,11 @@ import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 
+export function kernelIsAtLeast(major: number, minor: number): boolean {
+  const [runningMajor = 0, runningMinor = 0] = release().split('.').map(Number);
+  return runningMajor > major || (runningMajor === major && runningMinor >= minor);
+}
+
 /** Where cgroup v2 is mounted, alone or beside version 1. */
 export function cgroupRoot(): string | undefined {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');

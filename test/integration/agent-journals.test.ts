@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { Agent, assertAddsUp, missedSwitch, sum } from '../helpers/agent.js';
 import { assertBalanced } from '../helpers/balance.js';
 import { compileAgainstLibslt } from '../helpers/libslt-program.js';
+import { kernelIsAtLeast } from '../helpers/kernel.js';
 import { attachedBy, systemCallsAttached } from '../helpers/links.js';
 import { endPrograms } from '../helpers/program.js';
 import { PATIENCE_MS } from '../helpers/until.js';
@@ -12,6 +13,7 @@ const LONG_MS = 60;
 /** handed.c */
 const CHILD_US = 100;
 const CHILDREN = 40;
+const DEATHS = 20;
 
 /** Of the program's spans the same are slow. A threshold below a millisecond, whosever it is, forbids journals. */
 const config = (journals: boolean): object => ({
@@ -154,6 +156,39 @@ describe('the agent, of a process whose threads begin to hand spans over', () =>
         agent.spans.filter(({ state }) => state !== 'ended'),
         [],
       );
+    });
+  }
+});
+
+describe('the agent, of a process that exits before its last span is caught up with', () => {
+  afterEach(endPrograms);
+
+  for (const [how, exit] of [
+    ['exit', { code: 0, signal: null }],
+    ['_exit', { code: 0, signal: null }],
+    ['kill', { code: null, signal: 'SIGKILL' }],
+  ] as const) {
+    it(`knows that it has ended: ${how}`, async function () {
+      // Before, the tracepoint of an exit comes when the memory has gone: libslt's own trap alone is of use.
+      if (how !== 'exit' && !kernelIsAtLeast(6, 16)) this.skip();
+      const agent = await Agent.start({
+        config: { ...config(true), threshold: '1ms' },
+        args: ['--capture', 'blocking'],
+      });
+      const program = compileAgainstLibslt('handed');
+      await untilAttached(await Waiter.start(agent, program, 'alone'));
+      for (let i = 0; i < DEATHS; i++) {
+        const dying = await Waiter.start(agent, program, 'dying');
+        dying.program.say(`${how} 5000`);
+        assert.deepEqual(await dying.program.exited, exit);
+      }
+      const summary = await agent.stop();
+      assertBalanced(summary);
+      assert.deepEqual(
+        agent.spans.filter(({ name, state }) => name === 'last' && state !== 'ended'),
+        [],
+      );
+      assert.ok(summary.kernel('spans_started') > 2 * DEATHS);
     });
   }
 });

@@ -4,6 +4,7 @@ import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { native } from '../../agent/src/native.js';
+import { kernelIsAtLeast } from '../helpers/kernel.js';
 import { closeFixtures, loadAttachFixture, readGlobal, requireRoot, risesWhile, thrown } from './fixtures.js';
 import { UprobeProcess } from './uprobe-target.js';
 
@@ -14,11 +15,6 @@ function callKernel(): void {
   let parents = 0;
   for (let i = 0; i < calls; i++) parents += process.ppid;
   assert.ok(parents > 0);
-}
-
-function kernelIsAtLeast(major: number, minor: number): boolean {
-  const [runningMajor = 0, runningMinor = 0] = release().split('.').map(Number);
-  return runningMajor > major || (runningMajor === major && runningMinor >= minor);
 }
 
 describe('addon: attachments', () => {

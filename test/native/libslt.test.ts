@@ -171,6 +171,10 @@ describe('libslt', () => {
       it('… but not for spans that no thread has open', journal('not_shared'));
       it('tell what an exiting thread has written, whose journal the next one takes', journal('thread_exit'));
       it('… but not to the agent that came after it', journal('thread_exit_next_agent'));
+      it(
+        'tell it too when the process exits, once, and a child that has told nothing is silent',
+        journal('process_exit'),
+      );
       it('trap in threads that no journal is left for', journal('too_many_threads'));
       it('take a journal anew in a child of fork', journal('forked'));
       it('… and of a raw clone, of this too', journal('cloned'));

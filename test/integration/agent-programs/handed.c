@@ -13,8 +13,12 @@
  *   quick COUNT      so many spans that the first thread starts, and the other works for and ends at once; then it sleeps in one
  *   fan COUNT        the same, but that all are started before the other thread begins
  *   late COUNT       the other thread begins to work for so many spans that have ended; then it sleeps in one
+ *   exit US          sleeps in two short spans, ends them, computes and calls exit(3); prints nothing
+ *   _exit US         the same with _exit(2)
+ *   kill US          the same with kill(2)
  *   exits COUNT      so many threads that start, work for and end a span of their own at once, and exit; then sleeps in one
  */
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "one_span.h"
@@ -224,6 +228,26 @@ static void alone(const char *what)
 	end(&span);
 }
 
+static void end_and_exit(const char *what)
+{
+	const struct timespec time = { .tv_nsec = CHILD_US * 1000l };
+
+	/* The first to end tells of the service, at once. */
+	for (int i = 0; i < 2; i++) {
+		span = start("last", NULL);
+		slt_context_set(&span);
+		nanosleep(&time, NULL);
+		slt_context_set(NULL);
+		end(&span);
+	}
+	compute_us(count);
+	if (strcmp(what, "exit") == 0)
+		exit(0);
+	if (strcmp(what, "kill") == 0)
+		kill(getpid(), SIGKILL);
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	char line[256], what[32];
@@ -234,6 +258,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		if (sscanf(line, "%31s %u", what, &count) != 2)
 			abort();
+		if (strcmp(what, "exit") == 0 || strcmp(what, "_exit") == 0 || strcmp(what, "kill") == 0)
+			end_and_exit(what);
 		if (strcmp(what, "left") == 0 || strcmp(what, "given") == 0 || strcmp(what, "joined") == 0 ||
 		    strcmp(what, "adopted") == 0) {
 			hand_over(what);

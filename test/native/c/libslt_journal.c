@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -1555,6 +1557,75 @@ static void cloned(void)
 	after_fork(raw_clone);
 }
 
+/* Of a child that exits, for its parent to see: the hits from then on. */
+static struct exit_hits {
+	_Atomic int journal, others;
+} *exit_hits;
+
+static void count_at_exit(const struct probe_hit *hit)
+{
+	(void)hit;
+	if (hits[hit_count - 1].site == SITE_JOURNAL)
+		exit_hits->journal++;
+	else
+		exit_hits->others++;
+}
+
+/* `tell` in a child, which then exits. Returns how often that has it trap for its journal; it does for nothing else. */
+static int hits_at_exit(void (*tell)(void))
+{
+	pid_t child;
+
+	exit_hits->journal = 0;
+	exit_hits->others = 0;
+	child = fork();
+	if (child == 0) {
+		tell();
+		hits_then = count_at_exit;
+		exit(0);
+	}
+	EXPECT(ends_well(child));
+	EXPECT(exit_hits->others == 0);
+	return exit_hits->journal;
+}
+
+static void tell_nothing(void)
+{
+}
+
+static void tell_start(void)
+{
+	const struct slt_span own = numbered_span(3);
+
+	slt_context_set(NULL);
+	slt_span_start(&own);
+	EXPECT(last_hit_is(SITE_JOURNAL, 0) && hits[hit_count - 1].flushed == 0);
+	EXPECT(tells(hits[hit_count - 1].journal, 1, SLT_JOURNAL_START, &own));
+}
+
+static void tell_all(void)
+{
+	const struct slt_span own = numbered_span(3);
+
+	tell_start();
+	pass(SLT_JOURNAL_SHORT_NS + 1);
+	slt_span_end(&own);
+	EXPECT(is_caught_up(hits[hit_count - 1].journal, 1));
+}
+
+static void process_exit(void)
+{
+	const struct slt_span span = numbered_span(1);
+
+	exit_hits = mmap(NULL, sizeof(*exit_hits), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	EXPECT(exit_hits != MAP_FAILED);
+	attach();
+	work_for(&span);
+	EXPECT(hits_at_exit(tell_nothing) == 0); /* what its parent has told is not the child's */
+	EXPECT(hits_at_exit(tell_start) == 1);
+	EXPECT(hits_at_exit(tell_all) == 0);
+}
+
 int main(int count, char **words)
 {
 	static const struct test_case cases[] = {
@@ -1592,6 +1663,7 @@ int main(int count, char **words)
 		{ "not_shared", not_shared },
 		{ "thread_exit", thread_exit },
 		{ "thread_exit_next_agent", thread_exit_next_agent },
+		{ "process_exit", process_exit },
 		{ "too_many_threads", too_many_threads },
 		{ "forked", forked },
 		{ "cloned", cloned },
