@@ -1,11 +1,12 @@
 /**
  * `figures`: what a user pays, measured into docs/figures/*.json; the plots and docs/cost.md are made from these. It takes
- * some 20 minutes, so it runs only when it is named.
+ * some 25 minutes, so it runs only when it is named.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { Child } from '../../test/demo/child.js';
 import { root } from '../../test/helpers/compile.js';
+import { exitOnSignals } from '../../test/helpers/exit-on-signal.js';
 import { Conversation } from '../conversation.js';
 import { describeMachine } from '../machine.js';
 import type { Row } from '../row.js';
@@ -59,10 +60,5 @@ function endWithUs(stage: Stage): void {
     Child.killAll();
     stage.remove();
   });
-  for (const [signal, number] of [
-    ['SIGINT', 2],
-    ['SIGTERM', 15],
-    ['SIGHUP', 1],
-  ] as const)
-    process.once(signal, () => process.exit(128 + number));
+  exitOnSignals();
 }

@@ -18,6 +18,7 @@ import { Explanations, type Explanation } from './explanations.js';
 import { DemoService, type Response } from './service.js';
 
 interface Options {
+  readonly help: boolean;
   readonly json: boolean;
   readonly keep: boolean;
   readonly capture: 'all' | 'blocking';
@@ -40,16 +41,17 @@ function optionsOf(args: string[]): Options {
   const { values } = parseArgs({
     args,
     options: {
+      help: { type: 'boolean', short: 'h', default: false },
       json: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       capture: { type: 'string', default: 'all' },
       'otlp-endpoint': { type: 'string' },
     },
   });
-  const { json, keep, capture } = values;
+  const { help, json, keep, capture } = values;
   if (capture !== 'all' && capture !== 'blocking')
     throw new Error(`--capture takes all or blocking, not ${capture}`);
-  return { json, keep, capture, otlpEndpoint: values['otlp-endpoint'] };
+  return { help, json, keep, capture, otlpEndpoint: values['otlp-endpoint'] };
 }
 
 /** Where the agent sends spans, if not to this terminal; with these the service sends its own there too. */
@@ -203,6 +205,10 @@ async function main(): Promise<number> {
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n${USAGE}\n`);
     return 2;
+  }
+  if (options.help) {
+    process.stdout.write(`${USAGE}\n`);
+    return 0;
   }
   process.on('exit', () => Child.killAll());
   const folder = mkdtempSync(join(tmpdir(), 'sltagent-demo-'));

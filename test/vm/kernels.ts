@@ -7,6 +7,7 @@ import { availableParallelism, freemem, homedir } from 'node:os';
 import { join } from 'node:path';
 
 import { root } from '../helpers/compile.js';
+import { exitOnSignals } from '../helpers/exit-on-signal.js';
 import { bootVm, foldersOfThisRun } from './boot.js';
 import { checkNames, type CheckName, type CheckResult } from './inside/check.js';
 import { fetchKernel, KernelFetchError, kernelVersions, type KernelVersion } from './kernels/kernel.js';
@@ -116,4 +117,5 @@ async function main(asked: readonly string[]): Promise<number> {
   return count('failed') > 0 ? 1 : 0;
 }
 
+exitOnSignals();
 process.exitCode = await main(process.argv.slice(2));
