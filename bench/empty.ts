@@ -7,6 +7,9 @@ import { compileBpf } from '../test/helpers/compile.js';
 /** SLT_PROBE_NOP1_OFFSET: where the agent attaches too. */
 const NOP1_OFFSET = 15;
 
+/** clock: they do nothing but read it. */
+export type Kind = 'empty' | 'clock';
+
 export class EmptyPrograms {
   readonly #object: BpfObject;
   readonly #multi: boolean;
@@ -19,20 +22,25 @@ export class EmptyPrograms {
     this.#object.load();
   }
 
-  /** `measure` with them on both system-call tracepoints. `clock`: those that read it. */
-  with(kind: 'empty' | 'clock', measure: () => Promise<number>): () => Promise<number> {
+  /** `measure` with them on both system-call tracepoints. */
+  with(kind: Kind, measure: () => Promise<number>): () => Promise<number> {
     return async () => {
       try {
-        for (const name of [`${kind}_exit`, `${kind}_enter`])
-          this.#links.push(this.#object.program(name).attach());
+        this.on(kind);
         return await measure();
       } finally {
-        this.#off();
+        this.off();
       }
     };
   }
 
-  #off(): void {
+  /** Those of `kind` on both system-call tracepoints, until off(). */
+  on(kind: Kind): void {
+    for (const name of [`${kind}_exit`, `${kind}_enter`])
+      this.#links.push(this.#object.program(name).attach());
+  }
+
+  off(): void {
     for (const link of this.#links.splice(0)) link.detach();
   }
 
@@ -55,7 +63,7 @@ export class EmptyPrograms {
   }
 
   close(): void {
-    this.#off();
+    this.off();
     this.#object.close();
   }
 }

@@ -75,6 +75,7 @@ export async function figureA(
   const switchedBy = {
     blocking: await switched('blocking', port, pairs),
     all: await switched('all', port, pairs),
+    empty: await switched('empty', port, pairs),
   };
   await checkExported(receiver);
   return {

@@ -32,12 +32,24 @@ export interface ServiceSamples {
   readonly requests: number;
 }
 
-/** One sample for each pair of slices, without the agent and with it: milliseconds. */
+/** What is switched on and off: the agent's programs, or programs that do nothing on the system-call tracepoints. */
+export const SWITCHED = ['blocking', 'all', 'empty'] as const;
+export type Switched = (typeof SWITCHED)[number];
+
+/** One sample for each pair of slices, without them and with them: milliseconds. */
 export interface SwitchedSamples {
   /** Of the service, one after the other, each with an equal share of the samples. */
   readonly processes: number;
   readonly off: SwitchedSlices;
   readonly on: SwitchedSlices;
+  /** Of each process, by the program's name: what the kernel counted of it while it was on. One that did not run is left out. */
+  readonly programs: readonly Readonly<Record<string, ProgramCount>>[];
+}
+
+/** For each request. */
+export interface ProgramCount {
+  readonly runs: number;
+  readonly microseconds: number;
 }
 
 export interface SwitchedSlices {
@@ -50,7 +62,7 @@ export interface FigureA extends Measured {
   readonly seconds: number;
   readonly connections: number;
   readonly variants: Readonly<Record<Variant, ServiceSamples>>;
-  readonly switched: Readonly<Record<Capture, SwitchedSamples>>;
+  readonly switched: Readonly<Record<Switched, SwitchedSamples>>;
   /** By capture: slow spans that were exported, spans that were followed, and what was dropped, over all rounds. */
   readonly agent: Readonly<Record<Capture, AgentAccount>>;
 }

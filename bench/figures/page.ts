@@ -12,7 +12,10 @@ import {
   type Figures,
   type Peer,
   type Peers,
+  type ProgramCount,
   type Slowdown,
+  type Switched,
+  type SwitchedSamples,
   type Variant,
 } from './measured.js';
 import { NAMES } from './plot.js';
@@ -25,6 +28,7 @@ import {
   ratioToSdk,
   roundsOf,
   rowsOfA,
+  rowsOfPrograms,
   rowsOfSwitched,
   slowdown,
   SWITCHED_FIGURES,
@@ -121,9 +125,38 @@ function share(a: FigureA, b: FigureB, capture: 'blocking' | 'all'): string {
 
 const SWITCHED_NAMES = { p50: 'p50', serviceCpu: 'CPU of the service' } as const;
 
+/** The programs that the kernel counted, those that cost most first; each a median of the processes. */
+function programsTable(a: FigureA): string {
+  const { blocking, all } = a.switched;
+  const counts = (samples: SwitchedSamples, name: string): ProgramCount[] =>
+    samples.programs.map((programs) => programs[name] ?? { runs: 0, microseconds: 0 });
+  const mid = (samples: SwitchedSamples, name: string, of: keyof ProgramCount): number =>
+    median(counts(samples, name).map((count) => count[of]));
+  const names = [
+    ...new Set([blocking, all].flatMap(({ programs }) => programs.flatMap((each) => Object.keys(each)))),
+  ].filter((name) => mid(blocking, name, 'microseconds') + mid(all, name, 'microseconds') >= 0.05);
+  names.sort((x, y) => mid(all, y, 'microseconds') - mid(all, x, 'microseconds'));
+  return table(
+    ['program', '`blocking`: runs', 'µs', '`all`: runs', 'µs'],
+    names.map((name) => [
+      `\`${name}\``,
+      ...[blocking, all].flatMap((samples) =>
+        mid(samples, name, 'runs') === 0
+          ? ['–', '–']
+          : [mid(samples, name, 'runs').toFixed(1), mid(samples, name, 'microseconds').toFixed(1)],
+      ),
+    ]),
+  );
+}
+
 function switchedSection(a: FigureA): string {
-  const rows = rowsOfSwitched(a);
-  const of = (capture: Capture, figure: (typeof SWITCHED_FIGURES)[number]): Row =>
+  const rows = [...rowsOfSwitched(a), ...rowsOfPrograms(a)];
+  const programs = (what: Switched): string => {
+    const { value, ratio, low, high } = rowNamed(rows, `switched/${what}/programs`);
+    const percent = (share: number | null): string => ((share ?? NaN) * 100).toFixed(1);
+    return `${(value * 1e3).toFixed(1)} µs with \`${what}\`, as much as ${percent(ratio)} % (${percent(low)}–${percent(high)}) of the service's CPU for it`;
+  };
+  const of = (capture: Switched, figure: (typeof SWITCHED_FIGURES)[number]): Row =>
     rowNamed(rows, `switched/${capture}/${figure}`);
   return `**The agent's part, switched on and off.** From round to round this machine moves by more than these budgets. So in ${a.switched.blocking.processes} processes of
 the service, one after the other, under the same load, the agent's programs are put on and taken off again, a slice of 0.4 s each (the
@@ -131,16 +164,33 @@ SDK exports 64 spans at a time here, so that each slice has its share): neighbou
 without it, of a process the median of its ${a.switched.blocking.on.p50.length / a.switched.blocking.processes} pairs, and of the processes the median:
 
 ${table(
-  ['', '`blocking`', 'budget', '`all`', 'budget'],
+  ['', '`blocking`', 'budget', '`all`', 'budget', 'empty programs'],
   SWITCHED_FIGURES.map((figure) => {
     const [one, other] = [of('blocking', figure), of('all', figure)];
-    return [SWITCHED_NAMES[figure], withInterval(one), verdict(one), withInterval(other), verdict(other)];
+    return [
+      SWITCHED_NAMES[figure],
+      ...[withInterval(one), verdict(one), withInterval(other), verdict(other)],
+      withInterval(of('empty', figure)),
+    ];
   }),
   [0, 2, 4],
 )}
 
+The last column is no agent at all: programs that do nothing, on the two tracepoints of system calls that \`all\` needs. What is seen there is the
+kernel's slow path of system calls, which every tool on these tracepoints pays before it does anything.
+
 Without the agent the preload library is there and does nothing, which is what the SDK alone has not: less than a microsecond a span
-(\`npm run bench -- span\`). No request here is slow: what annotating costs is the agent's, on another CPU.`;
+(\`npm run bench -- span\`). No request here is slow: what annotating costs is the agent's, on another CPU.
+
+**What of it is the programs.** After its pairs, each process runs 2 s more with the agent, while the kernel counts the time of each of our BPF
+programs (\`kernel.bpf_stats_enabled\`). Neighbours hardly move this count. For each request, in the median of the processes, whatever
+process of the host they ran for, the load generator's included:
+
+${programsTable(a)}
+
+Together that is, for a request, ${programs('blocking')}, and ${programs('all')}. In it are the kernel's own two
+looks at the clock for each run, some tens of nanoseconds; not in it are the ways into the programs: the traps of the probes and the
+slow path of system calls.`;
 }
 
 function serviceSection({ a, b }: Figures): string {
@@ -302,7 +352,7 @@ export function page(figures: Figures): string {
 
 <!-- Written by ${COMMAND.replaceAll('`', '')} from docs/figures/*.json, and anew from them by: npm run figures. Do not edit. -->
 
-Every figure and plot here was made by one command, ${COMMAND} (as root, some 20 minutes), on this machine:
+Every figure and plot here was made by one command, ${COMMAND} (as root, some 25 minutes), on this machine:
 ${a.machine}.
 
 The samples are in [figures/](figures/). Trust the ratios: times differ from machine to machine. Smaller parts of the cost, with

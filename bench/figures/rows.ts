@@ -3,6 +3,7 @@ import { ratioRow, type Row } from '../row.js';
 import { median, medianInterval, ratios, type Interval } from '../statistics.js';
 import {
   CALLS,
+  SWITCHED,
   VARIANTS,
   type Cell,
   type FigureA,
@@ -88,12 +89,33 @@ function byProcess(
 /** What the agent adds, by switching it on and off in processes of the service. Pairs of one process are not independent: a process counts once. */
 export function rowsOfSwitched({ switched }: Pick<FigureA, 'switched'>): Row[] {
   return SWITCHED_FIGURES.flatMap((figure) =>
-    (['blocking', 'all'] as const).map((capture) => {
-      const row = { bench, case: `switched/${capture}/${figure}`, unit: 'ms' };
-      const { with: samples, without } = byProcess(switched[capture], figure);
-      return ratioRow(figure === 'p50' ? { ...row, budget: BUDGETS[capture].p50 } : row, samples, without);
+    SWITCHED.map((what) => {
+      const row = { bench, case: `switched/${what}/${figure}`, unit: 'ms' };
+      const { with: samples, without } = byProcess(switched[what], figure);
+      return ratioRow(
+        figure === 'p50' && what !== 'empty' ? { ...row, budget: BUDGETS[what].p50 } : row,
+        samples,
+        without,
+      );
     }),
   );
+}
+
+/** What the programs take for a request on the whole host, by the kernel's count, to the service's own CPU for one with them. */
+export function rowsOfPrograms({ switched }: Pick<FigureA, 'switched'>): Row[] {
+  return SWITCHED.map((what) =>
+    ratioRow(
+      { bench, case: `switched/${what}/programs`, unit: 'ms' },
+      switched[what].programs.map(
+        (programs) => sum(Object.values(programs).map(({ microseconds }) => microseconds)) / 1e3,
+      ),
+      byProcess(switched[what], 'serviceCpu').with,
+    ),
+  );
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
 
 /** The median of the rounds' ratios. */
@@ -137,5 +159,5 @@ export function rowsOfPeers({ peers }: Peers): Row[] {
 }
 
 export function rowsOf({ a, b, peers }: Figures): Row[] {
-  return [...rowsOfA(a), ...rowsOfSwitched(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
+  return [...rowsOfA(a), ...rowsOfSwitched(a), ...rowsOfPrograms(a), ...rowsOfB(b), ...rowsOfPeers(peers)];
 }

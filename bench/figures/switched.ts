@@ -1,6 +1,6 @@
 /**
  * The agent's own part of figure A: a process of the service under steady load, in which the agent is switched on and
- * off every fraction of a second. Two neighbouring slices share the process, the machine's mood and its neighbours, so that a
+ * off every fraction of a second; and programs that do nothing, which no tool on these tracepoints is spared. Two neighbouring slices share the process, the machine's mood and its neighbours, so that a
  * percent can be told, which rounds with processes of their own cannot.
  */
 import { Agent as Connections, get } from 'node:http';
@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../../test/helpers/compile.js';
 import { BenchAgent } from '../agent.js';
+import { EmptyPrograms } from '../empty.js';
 import { median, rounded } from '../statistics.js';
 import { CONNECTIONS } from './load.js';
-import type { Capture, SwitchedSamples } from './measured.js';
+import type { Capture, ProgramCount, Switched, SwitchedSamples } from './measured.js';
+import { programTimes, type ProgramTime } from './program-times.js';
 import { ShopService } from './service.js';
 
 /** What the agent costs differs from process to process, so that pairs of one are no independent samples. */
@@ -24,6 +26,8 @@ const WARM_UP_MS = 3_000;
  * differ by a tenth.
  */
 const SMALL_EXPORTS = { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '64' };
+/** After the pairs, with the programs on: as long does the kernel count their time. */
+const COUNTED_MS = 2_000;
 /** Requests of a slice, less than which it says nothing. */
 const FEWEST = 20;
 
@@ -75,58 +79,113 @@ class ClosedLoop {
   }
 }
 
+/** Programs that can be put on and taken off. */
+interface Programs {
+  on(): void;
+  off(): void;
+  stop(): Promise<void>;
+}
+
+async function agentPrograms(capture: Capture): Promise<Programs> {
+  const agent = new BenchAgent(join(root, 'build', 'libslt.so'), process.geteuid?.() ?? 0, capture);
+  try {
+    await agent.start();
+    await agent.tracepointsAttached();
+  } catch (error) {
+    await agent.stop();
+    throw error;
+  }
+  return { on: () => agent.allOn(), off: () => agent.allOff(), stop: () => agent.stop() };
+}
+
+function emptyPrograms(): Programs {
+  const empty = new EmptyPrograms();
+  return {
+    on: () => {
+      empty.off();
+      empty.on('empty');
+    },
+    off: () => empty.off(),
+    stop: () => Promise.resolve(empty.close()),
+  };
+}
+
 /** One sample for each pair of slices, process by process. pairs: in each, an even number. otlpPort: where the SDK's spans go. */
-export async function switched(capture: Capture, otlpPort: number, pairs: number): Promise<SwitchedSamples> {
-  const samples = { processes: PROCESSES, off: { p50: [], serviceCpu: [] }, on: { p50: [], serviceCpu: [] } };
+export async function switched(what: Switched, otlpPort: number, pairs: number): Promise<SwitchedSamples> {
+  const samples: Samples = {
+    processes: PROCESSES,
+    off: { p50: [], serviceCpu: [] },
+    on: { p50: [], serviceCpu: [] },
+    programs: [],
+  };
   for (let seed = 0; seed < PROCESSES; seed++) {
-    process.stderr.write(`bench: figure A, ${capture} switched, process ${seed + 1} of ${PROCESSES}\n`);
-    await switchedInOne(capture, otlpPort, seed, pairs, samples);
+    process.stderr.write(`bench: figure A, ${what} switched, process ${seed + 1} of ${PROCESSES}\n`);
+    await switchedInOne(what, otlpPort, seed, pairs, samples);
   }
   return samples;
 }
 
-interface Samples {
+interface Slices {
   readonly p50: number[];
   readonly serviceCpu: number[];
 }
 
+interface Samples {
+  readonly processes: number;
+  readonly off: Slices;
+  readonly on: Slices;
+  readonly programs: Record<string, ProgramCount>[];
+}
+
 async function switchedInOne(
-  capture: Capture,
+  what: Switched,
   otlpPort: number,
   seed: number,
   pairs: number,
-  samples: Readonly<Record<'on' | 'off', Samples>>,
+  samples: Samples,
 ): Promise<void> {
   const service = await ShopService.start('preloaded', otlpPort, seed, SMALL_EXPORTS);
-  const agent = new BenchAgent(join(root, 'build', 'libslt.so'), process.geteuid?.() ?? 0, capture);
   const load = new ClosedLoop(service.port);
+  /** Answered meanwhile. */
+  const loadFor = async (ms: number): Promise<readonly number[]> => {
+    load.begin();
+    await sleep(ms);
+    const { latencies } = load;
+    if (latencies.length < FEWEST) throw new Error(`${latencies.length} requests in ${ms} ms`);
+    return latencies;
+  };
   const slice = async (): Promise<{ p50: number; serviceCpu: number }> => {
     await sleep(SETTLE_MS);
-    load.begin();
     const before = service.cpuSeconds();
-    await sleep(SLICE_MS);
+    const latencies = await loadFor(SLICE_MS);
     const cpu = service.cpuSeconds() - before;
-    const { latencies } = load;
-    if (latencies.length < FEWEST) throw new Error(`${latencies.length} requests in ${SLICE_MS} ms`);
     return { p50: median(latencies), serviceCpu: (cpu / latencies.length) * 1e3 };
   };
+  let programs: Programs | undefined;
   try {
-    await agent.start();
-    await agent.tracepointsAttached();
+    programs = what === 'empty' ? emptyPrograms() : await agentPrograms(what);
     await sleep(WARM_UP_MS);
     for (let pair = 0; pair < pairs; pair++) {
       // On, off; off, on: what drifts hits both alike.
       for (const state of pair % 2 === 0 ? (['on', 'off'] as const) : (['off', 'on'] as const)) {
-        if (state === 'on') agent.allOn();
-        else agent.allOff();
+        if (state === 'on') programs.on();
+        else programs.off();
         const { p50, serviceCpu } = await slice();
         samples[state].p50.push(rounded(p50));
         samples[state].serviceCpu.push(rounded(serviceCpu));
       }
     }
+    programs.on();
+    let requests = 0;
+    const times = await programTimes(async () => void (requests = (await loadFor(COUNTED_MS)).length));
+    const perRequest = ({ runs, nanoseconds }: ProgramTime): ProgramCount => ({
+      runs: rounded(runs / requests),
+      microseconds: rounded(nanoseconds / 1e3 / requests),
+    });
+    samples.programs.push(Object.fromEntries([...times].map(([name, time]) => [name, perRequest(time)])));
   } finally {
     await load.stop();
-    await agent.stop();
+    await programs?.stop();
     await service.stop();
   }
 }
