@@ -2,6 +2,7 @@
 import { events, MAX_ATTRIBUTE_BYTES, spanAttributes, type AttributeDeclaration } from './attributes.js';
 import { callAttributes } from './call-attributes.js';
 import { awaitingClasses, threadClasses, unaccounted, type ClassDeclaration } from './classes.js';
+import { lossGroups } from './losses.js';
 import {
   captureModes,
   causeTypes,
@@ -138,5 +139,13 @@ ${table(['Source', ''], meaningRows(resourceSources))}
 ## Kinds of spans
 
 ${spanKinds.map(code).join(', ')}.
+
+## What can be lost
+
+When the agent stops it writes what it left out to its log, under \`dropped\`, by these names; what did not happen is not there. One
+thing cannot be counted: what a thread, with \`capture: blocking\`, has told since it was last switched out,
+when execve(2) replaces its program, or, before Linux 6.16, when a signal or _exit(2) ends it.
+
+${lossGroups.map(({ title, losses }) => `${title}:\n\n${table(['Reason', ''], meaningRows(losses))}`).join('\n\n')}
 `;
 }

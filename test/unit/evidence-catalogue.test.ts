@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { classPlaces } from '../../agent/src/annotate/account.js';
-import { Class, FdKind } from '../../agent/src/wire/layout.js';
+import { exportDropReasons } from '../../agent/src/export/exporter.js';
+import type { PipelineCount } from '../../agent/src/cli/pipeline.js';
+import { Class, Counter, FdKind } from '../../agent/src/wire/layout.js';
 import { attributeDeclarations, declarationOf } from '../../schemas/evidence/catalogue.js';
 import { awaitingClasses, threadClasses, timeClasses } from '../../schemas/evidence/classes.js';
 import { descriptorKinds } from '../../schemas/evidence/lists.js';
+import { lossGroups } from '../../schemas/evidence/losses.js';
 import { referencePage } from '../../schemas/evidence/reference.js';
 
 /** Every name that can leave on a carrier, with each class, and a few calls, put in. */
@@ -60,6 +63,28 @@ describe('the catalogue of evidence', () => {
     assert.deepEqual(
       Object.keys(descriptorKinds),
       Object.keys(FdKind).filter((key) => key !== 'UNSEEN' && key !== 'KINDS'),
+    );
+  });
+
+  it('explains every reason of the kernel side, of the pipeline and of the exporters', () => {
+    const kernel = Object.keys(Counter)
+      .filter((name) => name.startsWith('DROP_'))
+      .map((name) => name.slice('DROP_'.length).toLowerCase());
+    const pipeline = { 'drop.below_rule': 1, 'drop.failed': 1, spans: 0, exported: 0 } satisfies Record<
+      PipelineCount,
+      number
+    >;
+    const judged = Object.keys(pipeline)
+      .filter((name) => name.startsWith('drop.'))
+      .map((name) => name.slice('drop.'.length));
+    // BpfBackend.counters() and summarize() add these.
+    const others = [
+      ...['probe_files', 'record_agent_behind', 'span_agent_behind', 'recursion_<program>'],
+      ...['malformed_<what>', 'orphaned_records', 'subspans_left_out'],
+    ];
+    assert.deepEqual(
+      lossGroups.flatMap(({ losses }) => Object.keys(losses)).sort(),
+      [...kernel, ...exportDropReasons, ...judged, ...others].sort(),
     );
   });
 

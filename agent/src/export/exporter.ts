@@ -2,18 +2,7 @@
 import type { AnnotatedSpan } from '../annotate/annotated.js';
 import type { SpanIdentity } from '../spans/evidence.js';
 
-/**
- * Why a slow span that was given to an exporter never arrived:
- * - not_sampled: its trace is not recorded, so its children would hang in the air;
- * - limit_annotated_per_second: its service had its share of this second;
- * - queue_full: newer evidence took its place while the back end was not keeping up;
- * - retries_exhausted: the back end could not be reached, or asked to come back, too often;
- * - rejected: the back end refused the request for good;
- * - partial_success: the back end took the request but not all of its spans;
- * - reader_behind: what waits for the reader of the console, or of a file, has reached its bound;
- * - reader_gone: that reader closed its end, or the file could not be written;
- * - shutdown: not acknowledged when the time to stop had passed.
- */
+/** Why a slow span that was given to an exporter never arrived; schemas/evidence/losses.ts says what each means. */
 export const exportDropReasons = [
   'not_sampled',
   'limit_annotated_per_second',
