@@ -34,6 +34,10 @@ describe('the command line', function () {
       ['exec', '--service', 'shop', 'python3', '-u', 'app.py', '--port', '80'],
       'exec needs -- before the program: sltagent exec --service shop -- python3 -u app.py --port 80',
     ],
+    [
+      ['exec', 'sh', '-c', "echo it's"],
+      "exec needs -- before the program: sltagent exec -- sh -c 'echo it'\\''s'",
+    ],
     [['exec', '--run', 'sleep', '1'], 'exec needs -- before the program: sltagent exec --run -- sleep 1'],
     [['rum', '--json'], 'rum: unknown command, did you mean run?'],
     [['python3', 'app.py'], 'python3: unknown command, sltagent --help lists them'],
@@ -42,6 +46,10 @@ describe('the command line', function () {
     [['exec', '--servce', 'x', '--', 'true'], '--servce: unknown option, did you mean --service?'],
     [['exec', '--retry', '--', 'true'], /^--retry: unknown option, there are (--[a-z]+, )+--[a-z]+$/],
     [['run', '--capture', 'al'], '--capture: expected one of all, blocking, escalate, got "al"'],
+    [
+      ['config', 'print', '--capture', 'al', '--threshold', 'x'],
+      /^--capture: .*\nsltagent: --threshold: expected a duration/,
+    ],
   ] as const) {
     it(`says what was meant by ${words.join(' ')}`, () => {
       const [status, text] = refused(words);

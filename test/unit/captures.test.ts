@@ -82,6 +82,29 @@ rules:
     assert.deepEqual(said, ['shop begins', 'shop ends']);
   });
 
+  it('ends no while that a reload has ended', () => {
+    const told = new Told();
+    const said: string[] = [];
+    const text = 'capture: escalate\nescalate: { slow_spans: 1, window: 1m, duration: 1ms }';
+    const rings: (() => void)[] = [];
+    const timers = mock.method(globalThis, 'setTimeout', (ring: () => void) => {
+      rings.push(ring);
+      return { unref: () => undefined };
+    });
+    try {
+      const captures = new Captures(told, configured(text), (_, until) => said.push(until));
+      captures.processStarted(one, 0, 'shop');
+      captures.slowSpan(one, 'shop', 'GET /');
+      captures.reload(configured('capture: all'));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+      for (const ring of rings) ring();
+      assert.equal(told.mode(one), 'all');
+      assert.deepEqual(said, ['begins']);
+    } finally {
+      timers.mock.restore();
+    }
+  });
+
   it('is all until the while is over, also where a timer rings too early', () => {
     const told = new Told();
     const said: string[] = [];

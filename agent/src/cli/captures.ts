@@ -80,7 +80,8 @@ export class Captures {
         return;
       }
       this.#applyAll();
-      this.escalated(service, 'ends');
+      // A reload may have given the service another capture meanwhile: then there is nothing that ends.
+      if (this.#captureOf(service) === 'escalate') this.escalated(service, 'ends');
     };
     clearTimeout(this.#timers.get(key));
     this.#timers.set(key, setTimeout(end, Math.min(ms, LONGEST_TIMER_MS)).unref());

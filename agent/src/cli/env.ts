@@ -4,6 +4,7 @@ import { NOT_BUILT } from '../../../schemas/config/not-built.js';
 import { UsageError } from './failure.js';
 import { installation } from './installation.js';
 import { PYTHON_CONTEXT, SLT_CONTEXT } from './python-variables.js';
+import { shellWord } from './shell-word.js';
 
 const LANGUAGES = ['python', 'node', 'java', 'cpp'] as const;
 
@@ -47,11 +48,7 @@ function exportLines(variables: Readonly<Record<string, string>>): string {
   return Object.entries(variables)
     .map(
       ([name, value]) =>
-        `export ${name}=${quote(value)}${name === 'PYTHONPATH' ? '"${PYTHONPATH:+:$PYTHONPATH}"' : ''}\n`,
+        `export ${name}=${shellWord(value)}${name === 'PYTHONPATH' ? '"${PYTHONPATH:+:$PYTHONPATH}"' : ''}\n`,
     )
     .join('');
-}
-
-function quote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -35,7 +35,8 @@ export function describeFailure(error: unknown): { text: string; exitStatus: num
     return { text: error.message, exitStatus: error.exitStatus };
   }
   if (error instanceof ConfigError) {
-    return { text: error.message, exitStatus: 2 };
+    // Each problem has a line, and each line says whose it is.
+    return { text: error.message.replaceAll('\n', '\nsltagent: '), exitStatus: 2 };
   }
   return { text: error instanceof Error ? (error.stack ?? error.message) : String(error), exitStatus: 1 };
 }

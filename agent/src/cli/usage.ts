@@ -1,5 +1,6 @@
 /** A command line that yargs does not understand, in words that say what to write instead. */
 import { nearest } from '../config/nearest.js';
+import { shellWord } from './shell-word.js';
 
 /** What there is, where yargs stopped. */
 export interface Known {
@@ -28,7 +29,7 @@ function unknownCommand(words: readonly string[], { commands }: Known): string |
 function missingDashes(rest: readonly string[]): string | undefined {
   const at = rest.findIndex((word, i) => !word.startsWith('-') && rest[i - 1] !== '--service');
   if (at === -1) return undefined;
-  const line = ['sltagent', 'exec', ...rest.slice(0, at), '--', ...rest.slice(at)].join(' ');
+  const line = ['sltagent', 'exec', ...rest.slice(0, at), '--', ...rest.slice(at)].map(shellWord).join(' ');
   return `exec needs -- before the program: ${line}`;
 }
 
