@@ -184,6 +184,11 @@ static __always_inline bool waits_for_io(struct task_struct *task)
 	return bpf_core_field_exists(task->in_iowait) && BPF_CORE_READ_BITFIELD(task, in_iowait);
 }
 
+static __always_inline bool counts_as_frozen(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen);
+}
+
 /*
  * Stopped by a signal or a debugger, or frozen. The freezer of cgroup v2 lets a thread sleep as a signal would, in
  * the state of any sleep; that of v1, and of suspend, has a state of its own or, before that, a flag.
@@ -192,7 +197,13 @@ static __always_inline bool is_stopped(struct task_struct *task, __u64 state, __
 {
 	if (state & (TASK_STOPPED_OR_TRACED | TASK_FROZEN) || flags & PF_FROZEN)
 		return true;
-	return bpf_core_field_exists(task->frozen) && BPF_CORE_READ_BITFIELD(task, frozen);
+	return counts_as_frozen(task) && !(state & TASK_UNINTERRUPTIBLE);
+}
+
+/* Until the child of a vfork(2), whatever call made it, has its own program or has gone: the freezer need not wait for such a sleep. */
+static __always_inline bool waits_for_vfork(struct task_struct *task, __u64 state)
+{
+	return counts_as_frozen(task) && (state & TASK_UNINTERRUPTIBLE);
 }
 
 /*
@@ -253,6 +264,8 @@ static __always_inline __u32 class_of_switch(struct slt_thread *thread, bool pre
 	}
 	if (!thread->call)
 		return waits_for_page(prev, state) ? SLT_CLASS_BLOCKED_PAGE_FAULT : SLT_CLASS_BLOCKED_OTHER;
+	if (waits_for_vfork(prev, state))
+		return SLT_CLASS_BLOCKED_CHILD;
 	class = class_of_sleep(thread);
 	if (!(state & TASK_UNINTERRUPTIBLE) || !never_does_io(class) || !waits_for_io(prev))
 		return class;

@@ -71,6 +71,7 @@ describe('the agent, when it captures waits', () => {
     ['futex', 'futex', 'blocked.lock', undefined],
     ['pipe', 'read', 'blocked.ipc', 'pipe'],
     ['poll', 'poll', 'blocked.ipc', 'pipe'],
+    ['vfork', 'vfork', 'blocked.child', undefined],
   ] as const) {
     it(`names ${what === 'pipe' ? 'a read of a pipe' : what}, and times it`, async () => {
       const span = await waits.whole(`${what} ${ASKED_MS}`);

@@ -10,6 +10,7 @@
  *   futex MS           until another thread wakes it
  *   pipe MS, poll MS   until another thread writes
  *   fsync MS           again and again, after a write each
+ *   vfork MS           until its child, which sleeps, exits
  *   getppid MS         beside a process that never sleeps, on the same CPU; yield MS: likewise, by sched_yield
  *   count SPANS        so many, one after the other: in each CALLS getppid and some milliseconds of computing, no wait
  *   exit MS            the span's only thread sleeps, and exits in the midst of it
@@ -191,6 +192,25 @@ static void count_calls(unsigned int spans)
 	}
 }
 
+/* Of others: what has to be there before a span begins, or is left after it. */
+static pthread_t other;
+static pid_t hog;
+
+/* The parent sleeps until its child exits, which shares its memory. */
+static void wait_for_vfork(unsigned int count)
+{
+	const struct timespec time = { count / 1000, count % 1000 * 1000000l };
+	const pid_t child = vfork();
+
+	if (child == 0) {
+		syscall(SYS_nanosleep, &time, NULL);
+		_exit(0);
+	}
+	if (child < 0)
+		fail("vfork");
+	hog = child;
+}
+
 static void *sleep_and_exit(void *argument)
 {
 	slt_context_set(&one_span);
@@ -212,6 +232,8 @@ static void work(const char *what, unsigned int count)
 		poll_byte();
 	else if (!strcmp(what, "fsync"))
 		sync_blocks(count);
+	else if (!strcmp(what, "vfork"))
+		wait_for_vfork(count);
 	else if (!strcmp(what, "getppid"))
 		call_until(SYS_getppid, count);
 	else if (!strcmp(what, "yield"))
@@ -219,10 +241,6 @@ static void work(const char *what, unsigned int count)
 	else
 		pthread_join(start_thread(sleep_and_exit, &count), NULL);
 }
-
-/* Of others: what has to be there before a span begins. */
-static pthread_t other;
-static pid_t hog;
 
 static void prepare(const char *what, unsigned int *count)
 {
