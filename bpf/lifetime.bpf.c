@@ -112,6 +112,12 @@ static __always_inline bool runs_in(const struct task_struct *task, const struct
 	       process->exec_id == BPF_CORE_READ(task, self_exec_id);
 }
 
+static __always_inline void ends_no_earlier(struct slt_process *process, __u64 now)
+{
+	if (process->ended_ns < now)
+		process->ended_ns = now;
+}
+
 /* Its spans and threads stay in their slots; user space ends them and frees it. */
 __noinline int process_gone(__u32 number)
 {
@@ -126,6 +132,7 @@ __noinline int process_gone(__u32 number)
 	if (!process)
 		return 0;
 	process_tell(index, SLT_RECORD_EXIT, 0);
+	ends_no_earlier(process, bpf_ktime_get_ns());
 	barrier();
 	*(volatile __u32 *)&process->ended = 1;
 	return 0;
@@ -258,6 +265,7 @@ __noinline int thread_gone(__u32 tid, __u64 start_ns)
 	struct slt_process *process;
 	struct slt_thread *thread;
 	__u32 slot;
+	__u64 now;
 
 	if (!place || !on_cpu || !*place)
 		return 0;
@@ -268,7 +276,10 @@ __noinline int thread_gone(__u32 tid, __u64 start_ns)
 		return 0;
 	if (process->start_ns != start_ns)
 		return 0;
-	context_change(slot, 0, 0, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	context_change(slot, 0, 0, now);
+	/* Also after the process was found to have gone, where two threads exit at one instant. */
+	ends_no_earlier(process, now);
 	*(volatile __u16 *)place = 0;
 	barrier();
 	if (*on_cpu == slot)

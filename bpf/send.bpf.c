@@ -156,7 +156,7 @@ __noinline int span_send(__u32 span_slot)
 	process = process_at_index(span->process);
 	user = process ? user_of(process) : 0;
 	if (!process || !user ||
-	    !may_send(process, user, settings, span->record.ended_ns, SLT_DROP_SPAN_BYTES_PROCESS))
+	    !may_send(process, user, settings, bpf_ktime_get_ns(), SLT_DROP_SPAN_BYTES_PROCESS))
 		return 0;
 	if (!process_is_told(process, span->process)) {
 		count(SLT_DROP_SPAN_RING_FULL, 1);

@@ -262,7 +262,7 @@ __noinline int share_starter(__u32 span_slot, __u64 now)
 	if (!span)
 		return 0;
 	span->record.flags |= SLT_SPAN_SHARED;
-	if (!starter || starter->tid != span->record.tid)
+	if (!starter || starter->tid != span->record.tid || starter->process != span->process)
 		return 0;
 	account_read(span->starter, span_slot, now);
 	for (int i = 0; i < SLT_THREAD_CLASSES; i++)

@@ -9,9 +9,10 @@
 #include <bpf/bpf_tracing.h>
 
 /*
- * Ends a span that its process will not end. Arguments: span slot, flags for its record, the index of its process, which must have gone (or
- * ANY_PROCESS: that of any process), and how old it must be (ns). Returns 1 when it did. Of a process that has gone nobody else ends
- * anything, so a span is ended also when it has lost its key (span_take).
+ * Ends a span that its process will not end: at the time when that went, where it was seen to go. Arguments: span slot, flags for
+ * its record, the index of its process, which must have gone (or ANY_PROCESS: that of any process), and how old it must be (ns).
+ * Returns 1 when it did. Of a process that has gone nobody else ends anything, so a span is ended also when it has lost its key
+ * (span_take).
  */
 #define ANY_PROCESS (~0ull)
 
@@ -21,11 +22,19 @@ int release_span(struct bpf_raw_tracepoint_args *ctx)
 	__u32 slot = ctx->args[0];
 	bool gone = ctx->args[2] != ANY_PROCESS, keyed;
 	struct slt_span_slot *span = span_at(slot);
+	__u64 now = bpf_ktime_get_ns();
+	struct slt_process *process;
 	struct slt_open_span *open;
 
 	if (!span || span->key.tgid == 0 || (gone && span->process != ctx->args[2]) ||
-	    since(bpf_ktime_get_ns(), span->record.started_ns) < ctx->args[3])
+	    since(now, span->record.started_ns) < ctx->args[3])
 		return 0;
+	process = process_at_index(span->process);
+	if (gone && process && process->ended && process->ended_ns) {
+		now = process->ended_ns;
+		if (now < span->record.started_ns)
+			now = span->record.started_ns;
+	}
 	open = bpf_map_lookup_elem(&open_spans, &span->key);
 	keyed = open && open->slot == slot;
 	if (gone) {
@@ -34,7 +43,7 @@ int release_span(struct bpf_raw_tracepoint_args *ctx)
 	} else if (!keyed || !span_take(span, &span->key, open->enders)) {
 		return 0;
 	}
-	span_finish(slot, 0, ctx->args[1], bpf_ktime_get_ns());
+	span_finish(slot, 0, ctx->args[1], now);
 	return 1;
 }
 

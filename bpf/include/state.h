@@ -169,6 +169,7 @@ struct slt_process {
 	/* The last generation (slt_control) in which the filter let it in, and held it back. One word each: threads may ask at once. */
 	__u32 allowed_in;
 	__u32 refused_in;
+	__u64 ended_ns; /* when its latest thread exited, or it was found to have gone; 0: neither was seen */
 };
 
 /* By slot, which `users_by_uid` names. */

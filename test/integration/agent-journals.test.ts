@@ -77,6 +77,21 @@ for (const journals of [true, false]) {
       assert.ok(computed(span.time) >= 0.95 * LONG_MS * 1000, JSON.stringify(span.time));
     });
 
+    it('tells a span that its process died in up to then and no further', async () => {
+      const dying = await Waiter.start(agent, compileAgainstLibslt('handed'), 'dying');
+      const span = await dying.span(await dying.tell(`open ${LONG_MS}`));
+      assert.equal(span.state, 'process_died');
+      assertAddsUp(span);
+      if (missedSwitch(span)) return;
+      assert.ok((span.time['blocked.sleep'] ?? 0) >= 0.9 * LONG_MS * 1000, JSON.stringify(span.time));
+      const threads = sum(
+        Object.fromEntries(
+          Object.entries(span.time).filter(([name]) => !/^(awaiting|unaccounted)/.test(name)),
+        ),
+      );
+      assert.ok(threads >= span.wall_ms * 1000 - 1000, `${threads} µs of a thread in ${span.wall_ms} ms`);
+    });
+
     it('does not count what a thread does after it has left the span, when another one ends it', async () => {
       const span = await handed.whole(`left ${LONG_MS}`);
       const time = computed(span.time);
@@ -123,7 +138,7 @@ for (const journals of [true, false]) {
       for (const reason of ['journal', 'end_contested', 'span_duplicate'])
         assert.equal(summary.dropped(reason), 0, reason);
       assert.deepEqual(
-        agent.spans.filter(({ state }) => state !== 'ended'),
+        agent.spans.filter(({ name, state }) => name !== 'open' && state !== 'ended'),
         [],
       );
       assert.ok(summary.kernel('spans_started') >= 200 + 60 + 50 + 50 + 2 * CHILDREN);

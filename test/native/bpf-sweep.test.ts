@@ -162,6 +162,32 @@ describe('the sweep of the BPF programs', () => {
     assert.equal(member('users', 'slt_user', 'open_spans'), 0);
   });
 
+  it('ends a span when its process went, however late the sweep is', async () => {
+    for (const [after, wall] of [
+      [SECOND / 4n, SECOND / 4n],
+      [-SECOND, 0n], // by the clock of a thread that was overtaken
+    ] as const) {
+      const startedNs = putSpan({});
+      putProcess({ open_spans: 1, ended: 1, ended_ns: startedNs + after });
+      const { spans } = await sent(() =>
+        assert.equal(run('release_span', 1, RecordSpanFlag.PROCESS_DIED, 0, 0), 1),
+      );
+      assert.deepEqual(
+        spans.map((record) => record.endedNs - record.startedNs),
+        [wall],
+      );
+    }
+  });
+
+  it('takes the time of the sweep for that of an end that nobody saw, whatever thread of the process has exited', async () => {
+    const startedNs = putSpan({});
+    putProcess({ open_spans: 1, ended_ns: startedNs + SECOND / 4n });
+    const { spans } = await sent(() =>
+      assert.equal(run('release_span', 1, RecordSpanFlag.PROCESS_DIED, 0, 0), 1),
+    );
+    assert.ok(spans.every((record) => record.endedNs - record.startedNs >= SECOND) && spans.length === 1);
+  });
+
   it('leaves a span which somebody else ends at the same instant, until its process has gone', async () => {
     putProcess({ open_spans: 1 });
     putSpan({ enders: 1, 'record.active_ns': SECOND });

@@ -13,6 +13,7 @@
  *   quick COUNT      so many spans that the first thread starts, and the other works for and ends at once; then it sleeps in one
  *   fan COUNT        the same, but that all are started before the other thread begins
  *   late COUNT       the other thread begins to work for so many spans that have ended; then it sleeps in one
+ *   open MS          sleeps in a span, prints its id, and calls _exit(2)
  *   exit US          sleeps in two short spans, ends them, computes and calls exit(3); prints nothing
  *   _exit US         the same with _exit(2)
  *   kill US          the same with kill(2)
@@ -211,6 +212,22 @@ static void hand_over_many(const char *what)
 		abort();
 }
 
+static void tell(void)
+{
+	for (size_t i = 0; i < sizeof(span.span_id); i++)
+		printf("%02x", span.span_id[i]);
+	puts("");
+}
+
+static void die_in_span(void)
+{
+	span = start("open", NULL);
+	slt_context_set(&span);
+	pause_ms(count);
+	tell();
+	_exit(0);
+}
+
 static void alone(const char *what)
 {
 	for (unsigned int i = 0; strcmp(what, "exits") == 0 && i < count; i++)
@@ -260,6 +277,8 @@ int main(int argc, char **argv)
 			abort();
 		if (strcmp(what, "exit") == 0 || strcmp(what, "_exit") == 0 || strcmp(what, "kill") == 0)
 			end_and_exit(what);
+		if (strcmp(what, "open") == 0)
+			die_in_span();
 		if (strcmp(what, "left") == 0 || strcmp(what, "given") == 0 || strcmp(what, "joined") == 0 ||
 		    strcmp(what, "adopted") == 0) {
 			hand_over(what);
@@ -268,9 +287,7 @@ int main(int argc, char **argv)
 				hand_over_many(what);
 			alone(what);
 		}
-		for (size_t i = 0; i < sizeof(span.span_id); i++)
-			printf("%02x", span.span_id[i]);
-		puts("");
+		tell();
 	}
 	return 0;
 }
