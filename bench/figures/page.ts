@@ -137,7 +137,7 @@ function programsTable(a: FigureA): string {
   ].filter((name) => mid(blocking, name, 'microseconds') + mid(all, name, 'microseconds') >= 0.05);
   names.sort((x, y) => mid(all, y, 'microseconds') - mid(all, x, 'microseconds'));
   return table(
-    ['program', '`blocking`: runs', 'µs', '`all`: runs', 'µs'],
+    ['program', '`blocking`: runs a request', 'µs a request', '`all`: runs a request', 'µs a request'],
     names.map((name) => [
       `\`${name}\``,
       ...[blocking, all].flatMap((samples) =>
@@ -159,9 +159,11 @@ function switchedSection(a: FigureA): string {
   const of = (capture: Switched, figure: (typeof SWITCHED_FIGURES)[number]): Row =>
     rowNamed(rows, `switched/${capture}/${figure}`);
   return `**The agent's part, switched on and off.** From round to round this machine moves by more than these budgets. So in ${a.switched.blocking.processes} processes of
-the service, one after the other, under the same load, the agent's programs are put on and taken off again, a slice of 0.4 s each (the
-SDK exports 64 spans at a time here, so that each slice has its share): neighbouring slices differ in nothing else. With the agent to
-without it, of a process the median of its ${a.switched.blocking.on.p50.length / a.switched.blocking.processes} pairs, and of the processes the median:
+the service for each column, one after the other, under the same load, the programs are put on and taken off again, a slice of 0.4 s each (the
+SDK exports 64 spans at a time here, so that each slice has its share): neighbouring slices differ in nothing else. With them to
+without them. A process counts once, with the median of its ${a.switched.blocking.on.p50.length / a.switched.blocking.processes} pairs of slices; the figure is the median of the processes. The last column is no
+agent at all, but programs that do nothing, on the two tracepoints of system calls that \`all\` needs: the kernel's slow path of system
+calls, which every tool on these tracepoints pays before it does anything. In a request with so few calls it hardly shows beside the noise.
 
 ${table(
   ['', '`blocking`', 'budget', '`all`', 'budget', 'empty programs'],
@@ -176,21 +178,19 @@ ${table(
   [0, 2, 4],
 )}
 
-The last column is no agent at all: programs that do nothing, on the two tracepoints of system calls that \`all\` needs. What is seen there is the
-kernel's slow path of system calls, which every tool on these tracepoints pays before it does anything.
-
-Without the agent the preload library is there and does nothing, which is what the SDK alone has not: less than a microsecond a span
-(\`npm run bench -- span\`). No request here is slow: what annotating costs is the agent's, on another CPU.
+While the programs are off, the preload library is still there and finds nothing to tell; the service with the SDK alone does not have it. No span of
+these slices was slow: what annotating costs is the agent's, on another CPU.
 
 **What of it is the programs.** After its pairs, each process runs 2 s more with the agent, while the kernel counts the time of each of our BPF
-programs (\`kernel.bpf_stats_enabled\`). Neighbours hardly move this count. For each request, in the median of the processes, whatever
+programs (\`kernel.bpf_stats_enabled\`). Other guests and processes hardly move this count. For each request, in the median of the processes, whatever
 process of the host they ran for, the load generator's included:
 
 ${programsTable(a)}
 
-Together that is, for a request, ${programs('blocking')}, and ${programs('all')}. In it are the kernel's own two
+Together that is, for a request, ${programs('blocking')}, and ${programs('all')}. (The medians of the sums, in
+these processes, which take more CPU for a request than those above: they export more often.) In it are the kernel's own two
 looks at the clock for each run, some tens of nanoseconds; not in it are the ways into the programs: the traps of the probes and the
-slow path of system calls.`;
+slow path of system calls. With \`blocking\`, \`sched_switch\` also does what the thread has written down instead of trapping.`;
 }
 
 function serviceSection({ a, b }: Figures): string {
@@ -235,7 +235,7 @@ ${switchedSection(a)}
 **What it is made of.** A request is four spans, its own and one for each query. A span took ${added(b, 'blocking')} longer with \`blocking\`, where
 the thread writes down what it does, and ${added(b, 'all')} with \`all\`, where it traps four times (see B). That makes
 ${share(a, b, 'blocking')} and ${share(a, b, 'all')} of the ${medianOf(a, 'sdk', 'serviceCpu').toFixed(2)} ms of CPU
-that a request takes with the SDK alone; with \`all\` the system calls come on top.
+that a request takes with the SDK alone. On top come, with \`blocking\`, the switches of its threads, and with \`all\` its system calls.
 
 **How far to trust it.** Medians of all ${roundsOf(a).length} rounds of ${a.seconds} s for each variant, interleaved, with new processes every
 third round. The hypervisor's other guests and other processes here took ${(median(disturbed) * 100).toFixed(1)} % of the service's CPU in the median, ${(Math.max(...disturbed) * 100).toFixed(0)} % at

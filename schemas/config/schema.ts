@@ -201,7 +201,9 @@ export const configSchema = z
           ),
         spans_per_second: integer(1, 10_000_000)
           .prefault(5000)
-          .describe('Spans of one process in a second that the kernel follows.'),
+          .describe(
+            'Spans of one process in a second that the kernel follows. With capture `blocking` those do not count that began and ended within one run of their thread: they cost it next to nothing.',
+          ),
         kernel_memory: size(4 * MIB, 4096 * MIB)
           .prefault('64MiB')
           .describe(

@@ -57,13 +57,16 @@ export const threadClasses = {
 export const awaitingClasses = {
   AWAITING_LOOP_BUSY: {
     name: 'awaiting.loop_busy',
-    meaning: 'the thread that then resumed it worked for others meanwhile',
+    meaning: 'the thread that then resumed it, or ended it, had turned to others meanwhile',
   },
   AWAITING_IDLE: {
     name: 'awaiting.idle',
     meaning: 'the thread that then resumed it waited in its event loop meanwhile',
   },
-  AWAITING_OTHER: { name: 'awaiting.other', meaning: 'another thread than the one before resumed it' },
+  AWAITING_OTHER: {
+    name: 'awaiting.other',
+    meaning: 'another thread than the one before resumed it or ended it, or its process ended first',
+  },
 } as const satisfies Readonly<Record<string, ClassDeclaration>>;
 
 /** The rest of the wall time. */

@@ -58,7 +58,8 @@ export const lossGroups: readonly LossGroup[] = [
       part_slots_process: 'the same: its process had its share',
       part_slots_user: 'the same: its user’s processes had theirs',
       part_limit: 'the same: more threads worked for one span than are kept apart',
-      switch: 'a context switch was not seen; the gap `switch_missed` says so',
+      switch:
+        'a context switch of a thread was not seen; a slow span that it worked for just then says so by the gap `switch_missed`. Some are usual when the agent starts, and when a process or a capture does',
       journal:
         'entries of a thread’s journal that could not be read in time: of spans that are not followed then, or stay open until the process ends; the gap `switch_missed` of the span that it worked for says so',
       record_ring_full: `a record found no room in the ring buffer; ${SLOTS}. A span’s own is among them (\`span_ring_full\`), a part’s is told by the gap \`records_lost\`, and who a process is, is told again`,
