@@ -1,11 +1,19 @@
 /** On what was measured, and what else measured there. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
+
+/** While it is 1 the kernel counts the time of every BPF program, with two looks at the clock for each run. */
+export const BPF_STATISTICS = '/proc/sys/kernel/bpf_stats_enabled';
 
 export function describeMachine(): string {
   const model = cpus()[0]?.model ?? 'unknown CPU';
   const load = loadavg()[0] ?? 0;
-  return `${model}, ${cpus().length} CPUs, kernel ${release()}, load ${load.toFixed(2)}, ${new Date().toISOString()}`;
+  const counts =
+    readFileSync(BPF_STATISTICS, 'utf8').trim() === '0'
+      ? ''
+      : ', kernel.bpf_stats_enabled: BPF programs take longer';
+  return `${model}, ${cpus().length} CPUs, kernel ${release()}, load ${load.toFixed(2)}, ${new Date().toISOString()}${counts}`;
 }
 
 function bpftool<T>(...args: string[]): T[] {

@@ -4,8 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-
-const SWITCH = '/proc/sys/kernel/bpf_stats_enabled';
+import { BPF_STATISTICS } from '../machine.js';
 
 export interface ProgramTime {
   readonly runs: number;
@@ -14,9 +13,9 @@ export interface ProgramTime {
 
 /** By name, while `run` runs; a program that did not run is left out. Counting costs, so it is on only then. */
 export async function programTimes(run: () => Promise<void>): Promise<Map<string, ProgramTime>> {
-  const before = readFileSync(SWITCH, 'utf8');
-  const restore = (): void => writeFileSync(SWITCH, before);
-  writeFileSync(SWITCH, '1');
+  const before = readFileSync(BPF_STATISTICS, 'utf8');
+  const restore = (): void => writeFileSync(BPF_STATISTICS, before);
+  writeFileSync(BPF_STATISTICS, '1');
   process.once('exit', restore);
   try {
     const started = countedNow();
