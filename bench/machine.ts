@@ -21,12 +21,17 @@ function bpftool<T>(...args: string[]): T[] {
   return JSON.parse(execFileSync('bpftool', ['--json', ...args], { encoding: 'utf8', env })) as T[];
 }
 
+/** Of every BPF program of the host, by its id. */
+export function programNames(): Map<number, string> {
+  return new Map(
+    bpftool<{ id: number; name?: string }>('prog', 'list').map(({ id, name }) => [id, name ?? String(id)]),
+  );
+}
+
 /** Names of the programs that are attached to a tracepoint by a link, whoever did it. */
 export function othersAttached(): string[] {
   const links = bpftool<{ prog_id: number; attach_type?: string; type: string }>('link', 'list');
-  const names = new Map(
-    bpftool<{ id: number; name?: string }>('prog', 'list').map(({ id, name }) => [id, name ?? String(id)]),
-  );
+  const names = programNames();
   return links
     .filter(({ type, attach_type }) => attach_type === 'trace_raw_tp' || type === 'raw_tracepoint')
     .map(({ prog_id }) => names.get(prog_id) ?? String(prog_id));

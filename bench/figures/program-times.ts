@@ -2,9 +2,8 @@
  * How often and how long the BPF programs that this process holds have run, as the kernel counts it (kernel.bpf_stats_enabled, from 5.1). The count
  * has two looks at the clock of each run in it, and not the way into the program: a trap, or the slow path of a system call.
  */
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { BPF_STATISTICS } from '../machine.js';
+import { BPF_STATISTICS, programNames } from '../machine.js';
 
 export interface ProgramTime {
   readonly runs: number;
@@ -21,10 +20,11 @@ export async function programTimes(run: () => Promise<void>): Promise<Map<string
     const started = countedNow();
     await run();
     const times = new Map<string, ProgramTime>();
+    const names = programNames();
     for (const [id, { runs, nanoseconds }] of countedNow()) {
       const since = started.get(id) ?? { runs: 0, nanoseconds: 0 };
       if (runs === since.runs) continue;
-      const name = nameOf(id);
+      const name = names.get(id) ?? String(id);
       const sum = times.get(name) ?? { runs: 0, nanoseconds: 0 };
       times.set(name, {
         runs: sum.runs + runs - since.runs,
@@ -60,11 +60,4 @@ function fdinfo(fd: string): string {
   } catch {
     return '';
   }
-}
-
-function nameOf(id: number): string {
-  const shown = JSON.parse(
-    execFileSync('bpftool', ['--json', 'prog', 'show', 'id', String(id)], { encoding: 'utf8' }),
-  ) as { readonly name: string };
-  return shown.name;
 }

@@ -28,6 +28,34 @@ class Told {
   }
 }
 
+interface Escalated {
+  readonly captures: Captures;
+  readonly told: Told;
+  readonly said: readonly string[];
+  /** Of the timers that wait, none of which rings by itself. */
+  readonly rings: (() => void)[];
+}
+
+/** Process one has just been slow once, which is enough for a while of this duration. */
+function whileEscalated(duration: string, check: (escalated: Escalated) => void): void {
+  const told = new Told();
+  const said: string[] = [];
+  const rings: (() => void)[] = [];
+  const timers = mock.method(globalThis, 'setTimeout', (ring: () => void) => {
+    rings.push(ring);
+    return { unref: () => undefined };
+  });
+  try {
+    const text = `capture: escalate\nescalate: { slow_spans: 1, window: 1m, duration: ${duration} }`;
+    const captures = new Captures(told, configured(text), (_, until) => said.push(until));
+    captures.processStarted(one, 0, 'shop');
+    captures.slowSpan(one, 'shop', 'GET /');
+    check({ captures, told, said, rings });
+  } finally {
+    timers.mock.restore();
+  }
+}
+
 describe('the capture of a process', () => {
   it('is that of the first rule for its service which names one', () => {
     const told = new Told();
@@ -83,48 +111,22 @@ rules:
   });
 
   it('ends no while that a reload has ended', () => {
-    const told = new Told();
-    const said: string[] = [];
-    const text = 'capture: escalate\nescalate: { slow_spans: 1, window: 1m, duration: 1ms }';
-    const rings: (() => void)[] = [];
-    const timers = mock.method(globalThis, 'setTimeout', (ring: () => void) => {
-      rings.push(ring);
-      return { unref: () => undefined };
-    });
-    try {
-      const captures = new Captures(told, configured(text), (_, until) => said.push(until));
-      captures.processStarted(one, 0, 'shop');
-      captures.slowSpan(one, 'shop', 'GET /');
+    whileEscalated('1ms', ({ captures, told, said, rings }) => {
       captures.reload(configured('capture: all'));
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
       for (const ring of rings) ring();
       assert.equal(told.mode(one), 'all');
       assert.deepEqual(said, ['begins']);
-    } finally {
-      timers.mock.restore();
-    }
+    });
   });
 
   it('is all until the while is over, also where a timer rings too early', () => {
-    const told = new Told();
-    const said: string[] = [];
-    const text = 'capture: escalate\nescalate: { slow_spans: 1, window: 1m, duration: 1h }';
-    const rings: (() => void)[] = [];
-    const timers = mock.method(globalThis, 'setTimeout', (ring: () => void) => {
-      rings.push(ring);
-      return { unref: () => undefined };
-    });
-    try {
-      const captures = new Captures(told, configured(text), (_, until) => said.push(until));
-      captures.processStarted(one, 0, 'shop');
-      captures.slowSpan(one, 'shop', 'GET /');
+    whileEscalated('1h', ({ told, said, rings }) => {
       rings.shift()?.();
       assert.equal(told.mode(one), 'all, escalated');
       assert.deepEqual(said, ['begins']);
       assert.equal(rings.length, 1, 'its end is still to come');
-    } finally {
-      timers.mock.restore();
-    }
+    });
   });
 });
 

@@ -199,11 +199,10 @@ static pid_t hog;
 /* The parent sleeps until its child exits, which shares its memory. */
 static void wait_for_vfork(unsigned int count)
 {
-	const struct timespec time = { count / 1000, count % 1000 * 1000000l };
 	const pid_t child = vfork();
 
 	if (child == 0) {
-		syscall(SYS_nanosleep, &time, NULL);
+		pause_ms(count);
 		_exit(0);
 	}
 	if (child < 0)
