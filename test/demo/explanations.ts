@@ -9,6 +9,8 @@ export interface Explanation {
   readonly name: string;
   readonly wallMs: number;
   readonly cause: { readonly type: string; readonly text: string };
+  /** Why it is not whole; none: it is. */
+  readonly gaps: readonly string[];
 }
 
 const POLL_MS = 20;
@@ -66,6 +68,7 @@ function explanationOf(line: string): Explanation {
     name: textOf(span, 'name'),
     wallMs: numberOf(span, 'wall_ms'),
     cause: { type: textOf(cause, 'type'), text: textOf(cause, 'text') },
+    gaps: textsOf(span, 'gaps'),
   };
 }
 
@@ -77,6 +80,13 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 function textOf(object: Readonly<Record<string, unknown>>, key: string): string {
   const value = object[key];
   if (typeof value !== 'string') throw new TypeError(`${key} of a slow span is no text: ${String(value)}`);
+  return value;
+}
+
+function textsOf(object: Readonly<Record<string, unknown>>, key: string): readonly string[] {
+  const value = object[key];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+    throw new TypeError(`${key} of a slow span is no list of texts: ${String(value)}`);
   return value;
 }
 
