@@ -52,15 +52,32 @@ __noinline int account_read(__u32 thread_slot, __u32 span_slot, __u64 now)
 	return 0;
 }
 
-/* Gives what the thread's account has grown since the last change to `part`, NULL: to nobody. */
-static __always_inline void settle(struct slt_thread *thread, struct slt_part *part,
-				   const __u64 *account)
+/* Gives what the thread's account has grown since the last change to `part`. */
+static __always_inline void give(struct slt_thread *thread, struct slt_part *part, const __u64 *account)
 {
-	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
-		if (part)
-			part->record.account_ns[i] += since(account[i], thread->seen[i]);
-		thread->seen[i] = account[i];
-	}
+	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
+		part->record.account_ns[i] += since(account[i], thread->seen[i]);
+}
+
+/*
+ * The thread turns from its part (0: from nothing) to the span in this slot (0: to none). What it has done since it started
+ * that span, if it goes on with it, is the new span's (span_resume) and not what it worked for until now.
+ */
+__noinline int account_settle(__u32 thread_slot, __u32 part_slot, __u32 span_slot)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_span_slot *span = span_at(span_slot);
+	struct slt_part *part = part_at(part_slot);
+
+	if (!thread)
+		return 0;
+	if (part && span && starter_goes_on(span, thread_slot))
+		give(thread, part, span->starter_account);
+	else if (part)
+		give(thread, part, thread->reading);
+	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
+		thread->seen[i] = thread->reading[i];
+	return 0;
 }
 
 static __always_inline void part_start(struct slt_part *part, __u32 thread_slot, __u32 span_slot, __u32 process,
@@ -190,6 +207,21 @@ static __always_inline void count_with_parent(struct slt_span_slot *span, __u32 
 	span_resume(parent, thread_slot, now, account);
 }
 
+/* The thread, which has a part in the span now, counts as one that works for it. */
+__noinline int context_enter(__u32 thread_slot, __u32 span_slot, __u64 now)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+	struct slt_span_slot *span = span_at(span_slot);
+
+	if (!thread || !span)
+		return 0;
+	if (lags_behind_capture(thread))
+		__sync_fetch_and_add(&span->captured_otherwise, 1);
+	count_with_parent(span, thread_slot, now, thread->reading);
+	span_resume(span, thread_slot, now, thread->reading);
+	return 0;
+}
+
 /* The thread ceases to work in a part that is its own; its account is settled. */
 __noinline int context_leave(__u32 thread_slot, __u32 part_slot, __u64 now)
 {
@@ -200,6 +232,7 @@ __noinline int context_leave(__u32 thread_slot, __u32 part_slot, __u64 now)
 
 	if (!thread || !span)
 		return 0;
+	thread->left_span = part->span;
 	if (span_is_open(span, part->record.serial))
 		span_suspend(span, 1, thread_slot, now, thread->reading[SLT_CLASS_BLOCKED_POLL]);
 	place = part->place % SLT_SPAN_PARTS;
@@ -214,14 +247,16 @@ __noinline int context_leave(__u32 thread_slot, __u32 part_slot, __u64 now)
 }
 
 /* The thread does not work in it after all: it is as one that only brings what children left, of whom there are none. */
-static __always_inline void abandon_join(__u32 part_slot)
+__noinline int join_too_late(__u32 part_slot)
 {
 	struct slt_part *part = part_at(part_slot);
 
+	count(SLT_DROP_CONTEXT_UNKNOWN, 1);
 	if (!part)
-		return;
+		return 0;
 	part->record.flags |= SLT_PART_ABSORBED;
 	*(volatile __u32 *)&part->state = SLT_PART_IDLE;
+	return 0;
 }
 
 /*
@@ -232,42 +267,37 @@ static __always_inline void abandon_join(__u32 part_slot)
 __noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial, __u64 now)
 {
 	struct slt_thread *thread = thread_at(thread_slot);
-	struct slt_span_slot *span;
+	struct slt_span_slot *span = span_at(span_slot);
 	struct slt_part *part;
 	__u32 before, after;
-	__u64 *account;
 
 	if (!thread)
 		return 0;
 	before = thread->part;
+	if (!before && !span_slot)
+		return 0;
 	part = part_at(before);
-	span = span_at(span_slot);
-	if (part && span && part->span == span_slot && part->owner == thread_slot &&
-	    part->record.serial == span->record.serial)
+	if (!part || part->owner != thread_slot)
+		before = 0;
+	else if (span && part->span == span_slot && part->record.serial == span->record.serial)
 		return 0;
 	account_read(thread_slot, 0, now);
-	account = thread->reading;
-	if (part && part->owner != thread_slot)
-		part = 0;
-	settle(thread, part, account);
 	after = span_slot ? part_join(thread_slot, span_slot, now) : 0;
 	barrier();
 	if (span && !span_is_open(span, serial)) {
-		count(SLT_DROP_CONTEXT_UNKNOWN, 1);
-		abandon_join(after);
+		join_too_late(after);
 		span = 0;
 		after = 0;
 	}
+	account_settle(thread_slot, before, after ? span_slot : 0);
 	thread->part = after;
-	if (span && after) {
-		if (lags_behind_capture(thread))
-			__sync_fetch_and_add(&span->captured_otherwise, 1);
-		count_with_parent(span, thread_slot, now, account);
-		span_resume(span, thread_slot, now, account);
-	} else if (span) {
+	if (after)
+		context_enter(thread_slot, span_slot, now);
+	else if (span)
 		__sync_fetch_and_add(&span->threads_left_out, 1);
-	}
-	return part ? context_leave(thread_slot, before, now) : 0;
+	thread->left_span = 0;
+	thread->left_at = now;
+	return before ? context_leave(thread_slot, before, now) : 0;
 }
 
 SEC("uprobe")

@@ -91,6 +91,7 @@ static __always_inline void pass_over(struct slt_thread *thread, __u32 thread_sl
 	__sync_fetch_and_add(&span->record.child_account_ns[SLT_CLASS_ON_CPU_ANY], child);
 	if (!thread->calls_seen)
 		thread->seen[SLT_CLASS_ON_CPU_ANY] += child;
+	thread->left_span = 0;
 }
 
 static __always_inline bool may_pass_over(const struct slt_thread *thread)

@@ -272,8 +272,63 @@ __noinline int share_starter(__u32 span_slot, __u64 now)
 	return 0;
 }
 
-/* Closes the span's own time: after this active_ns and the awaiting classes add up to its duration. */
-static __always_inline void close_activity(struct slt_span_slot *span, __u32 ender_slot, __u64 now,
+/* What the thread is made to do, or runs; the rest it has asked for, be it for this span or for what it turned to. */
+static __always_inline bool befalls(__u32 class)
+{
+	switch (class) {
+	case SLT_CLASS_ON_CPU_USER:
+	case SLT_CLASS_ON_CPU_KERNEL:
+	case SLT_CLASS_ON_CPU_ANY:
+	case SLT_CLASS_RUNQUEUE_PREEMPTED:
+	case SLT_CLASS_RUNQUEUE_WOKEN:
+	case SLT_CLASS_RUNQUEUE_YIELDED:
+	case SLT_CLASS_BLOCKED_RUNTIME:
+	case SLT_CLASS_BLOCKED_PAGE_FAULT:
+	case SLT_CLASS_BLOCKED_MEMORY:
+	case SLT_CLASS_STOPPED:
+		return true;
+	}
+	return false;
+}
+
+/* From leaving a span's context to its end an SDK runs no longer than this: what runs longer works for others. */
+#define FROM_CONTEXT_TO_END_NS 1000000
+
+/*
+ * The last gap, from the last context to the end, is the ending thread's own work on the span when it is the one that
+ * left it, has turned to nothing else, and hardly ran or was held up. Where it is back in the parent's context, this
+ * is taken from what the parent gets. Returns whether it was so.
+ */
+__noinline int ender_went_on(__u32 span_slot, __u32 ender_slot, __u64 now)
+{
+	struct slt_span_slot *span = span_at(span_slot);
+	struct slt_thread *ender = thread_at(ender_slot);
+	__u64 ran = 0, time;
+
+	if (!span || !ender)
+		return 0;
+	if (ender->left_span != span_slot || span->idle_thread != ender_slot || span->idle_since != ender->left_at)
+		return 0;
+	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
+		time = since(ender->reading[i], ender->seen[i]);
+		if (!befalls(i) && time)
+			return 0;
+		if (i <= SLT_CLASS_ON_CPU_ANY)
+			ran += time;
+	}
+	if (ran > FROM_CONTEXT_TO_END_NS)
+		return 0;
+	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
+		span->record.account_ns[i] += since(ender->reading[i], ender->seen[i]);
+		ender->seen[i] = ender->reading[i];
+	}
+	span->record.active_ns += since(now, span->idle_since);
+	ender->left_span = 0;
+	return 1;
+}
+
+/* Closes the span's own time: after this active_ns and the awaiting classes add up to its duration. `account`: the ender's. */
+static __always_inline void close_activity(struct slt_span_slot *span, __u32 span_slot, __u32 ender_slot, __u64 now,
 					   const __u64 *account)
 {
 	if (span->active) {
@@ -281,7 +336,8 @@ static __always_inline void close_activity(struct slt_span_slot *span, __u32 end
 			span->record.active_ns += since(now, span->active_since);
 		return;
 	}
-	span_resume(span, ender_slot, now, account);
+	if (!ender_went_on(span_slot, ender_slot, now))
+		span_resume(span, ender_slot, now, account);
 }
 
 /* Of a race: what is off by less than this part of the wall time (2^-10) is not worth a word. */
@@ -431,7 +487,7 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags, __u64
 	if (span->children_left_out)
 		span->record.flags |= SLT_SPAN_CALLS_LEFT_OUT;
 	if (worked || span->active || span->record.active_ns || (span->record.flags & SLT_SPAN_PARTS_LEFT_OUT)) {
-		close_activity(span, ender_slot, now, ender ? ender->reading : 0);
+		close_activity(span, span_slot, ender_slot, now, ender ? ender->reading : 0);
 		activity_settle(&span->record);
 	} else {
 		share_starter(span_slot, now);

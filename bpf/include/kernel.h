@@ -191,7 +191,7 @@ struct task_struct {
 	unsigned in_user_fault : 1; /* with CONFIG_MEMCG, from 6.12 CONFIG_MEMCG_V1 */
 	int pid;
 	int tgid;
-	int on_rq;
+	unsigned int on_rq; /* int; from 7.x one byte, and only an unsigned field may be read as what it is there */
 	struct sched_entity se;
 	__u64 start_boottime; /* from 5.5 */
 	struct task_struct *group_leader;

@@ -172,30 +172,41 @@ static __always_inline bool span_take(struct slt_span_slot *span, const struct s
 	return true;
 }
 
+/* Whether the thread comes to a span that it has started, that nobody has worked for yet, and has turned to no other since. */
+static __always_inline bool starter_goes_on(const struct slt_span_slot *span, __u32 thread_slot)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+
+	return thread && thread_slot == span->starter && span->idle_since == span->record.started_ns &&
+	       thread->left_at <= span->record.started_ns;
+}
+
 /*
  * Counts one more that is at work for the span. When nobody was, the time since
  * then was awaited: in the event loop of the thread that resumes it, or while that thread
  * worked for others, when it is the thread that left it. Threads that come and go at the same
  * instant may both close an interval, or neither (5.10 has no atomic exchange): activity_settle() sees it at the end.
  *
- * The first gap, from the start to the first context, is the starting thread's own work on the span when it is that
- * thread which goes on with it; `account` is that thread's, NULL: not known.
+ * The first gap, from the start to the first context, is the starting thread's own work on the span when that has gone on
+ * with it (starter_goes_on); `account` is that thread's, NULL: not known.
  */
 static __always_inline void span_resume(struct slt_span_slot *span, __u32 thread_slot, __u64 now,
 					const __u64 *account)
 {
 	__u32 before = span->active;
 	__u64 polled = account ? account[SLT_CLASS_BLOCKED_POLL] : 0, idle_since;
+	bool goes_on;
 
 	__sync_fetch_and_add(&span->active, 1);
 	if (before)
 		return;
+	goes_on = account && starter_goes_on(span, thread_slot);
 	span->active_since = now;
 	idle_since = span->idle_since;
 	span->idle_since = 0;
 	if (!idle_since)
 		return; /* another thread has closed the gap */
-	if (account && thread_slot == span->starter && idle_since == span->record.started_ns) {
+	if (goes_on) {
 		for (int i = 0; i < SLT_THREAD_CLASSES; i++)
 			span->record.account_ns[i] += since(account[i], span->starter_account[i]);
 		span->record.active_ns += since(now, idle_since);

@@ -1,12 +1,14 @@
 /** Threads that keep journals (schemas/wire/probe.h) are accounted for as those that trap for everything: the same programs, with and without. */
 import assert from 'node:assert/strict';
-import { Agent, assertAddsUp, missedSwitch, sum } from '../helpers/agent.js';
+import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Agent, assertAddsUp, missedSwitch, sum, type SlowSpan } from '../helpers/agent.js';
 import { assertBalanced } from '../helpers/balance.js';
 import { compileAgainstLibslt } from '../helpers/libslt-program.js';
 import { kernelIsAtLeast } from '../helpers/kernel.js';
 import { attachedBy, systemCallsAttached } from '../helpers/links.js';
 import { endPrograms } from '../helpers/program.js';
-import { PATIENCE_MS } from '../helpers/until.js';
+import { PATIENCE_MS, until } from '../helpers/until.js';
 import { USER, Waiter } from '../helpers/waits.js';
 
 const LONG_MS = 60;
@@ -29,6 +31,11 @@ function computed(times: Readonly<Record<string, number>>): number {
       Object.entries(times).filter(([name]) => name.startsWith('on_cpu') || name.startsWith('runqueue')),
     ),
   );
+}
+
+/** Of its first thread, as /proc has it: `T` is stopped. */
+function stateOf(pid: number): string | undefined {
+  return /^\d+ \(.*\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
 }
 
 /** The tracepoints are attached with the first process. */
@@ -70,6 +77,7 @@ for (const journals of [true, false]) {
       // What the programs say of a child, and what the library does for it, is the parent's or the child's own.
       assert.ok(all - own >= 0.9 * least, `${all - own} µs in children, which computed for ${least} µs`);
       assert.ok(own <= least, `${own} µs of its own`);
+      assert.deepEqual(span.thread_time, {}, 'nothing is counted twice');
     });
 
     it('knows a span that nothing interrupted', async () => {
@@ -91,6 +99,39 @@ for (const journals of [true, false]) {
       );
       assert.ok(threads >= span.wall_ms * 1000 - 1000, `${threads} µs of a thread in ${span.wall_ms} ms`);
     });
+
+    async function childOf(parent: SlowSpan): Promise<SlowSpan> {
+      const child = await agent.span(
+        ({ parent_span_id, name }) => name === 'child' && parent_span_id === parent.span_id,
+      );
+      assertAddsUp(child);
+      return child;
+    }
+
+    it('has what befalls a thread between a span’s context and its end as that span’s own, and not as its parent’s', async () => {
+      const parent = await alone.whole('stopped 0', async () => {
+        await until(() => stateOf(alone.program.pid) === 'T', 'it has stopped');
+        await pause(LONG_MS);
+        alone.program.signal('SIGCONT');
+      });
+      const child = await childOf(parent);
+      if (missedSwitch(child)) return;
+      const stopped = child.time['stopped'] ?? 0;
+      assert.ok(stopped >= 0.9 * LONG_MS * 1000, JSON.stringify(child.time));
+      assert.equal(child.time['awaiting.loop_busy'], undefined);
+      assert.equal(parent.time['stopped'], undefined, JSON.stringify(parent.time));
+      assert.deepEqual(parent.thread_time, {}, 'nothing is counted twice');
+    });
+
+    for (const what of ['turned', 'slept', 'queued']) {
+      it(`does not take for a span’s own what its thread does for others, or asks for, in such a gap: ${what}`, async () => {
+        const parent = await alone.whole(`${what} ${LONG_MS}`);
+        const child = await childOf(parent);
+        if (missedSwitch(child)) return;
+        const others = child.time['awaiting.loop_busy'] ?? 0;
+        assert.ok(others >= 0.9 * LONG_MS * 1000, JSON.stringify(child.time));
+      });
+    }
 
     it('does not count what a thread does after it has left the span, when another one ends it', async () => {
       const span = await handed.whole(`left ${LONG_MS}`);

@@ -6,6 +6,10 @@
  *
  *   children COUNT   so many short children, each with one of its own; then it sleeps
  *   burn MS          computes
+ *   stopped 0        works for a child of it, leaves that for itself, is stopped until somebody lets it go on, and ends the child
+ *   turned MS        works for a child of it, leaves that for itself, computes, and ends the child
+ *   slept MS         the same, but that it sleeps
+ *   queued MS        starts a child of it, computes for another one, turns to the first and ends it
  *   left MS          works for it, hands it over, leaves it and computes for none, while the other thread works for it and ends it
  *   given MS         computes for it, then hands it over, and leaves it; the other thread computes for it as long, and ends it
  *   joined MS        both threads compute for it; the other one leaves it first
@@ -99,6 +103,36 @@ static void children(void)
 		end(&child);
 	}
 	pause_ms(SLEEP_MS);
+}
+
+/* A child that is started before another one, and has its turn after that. */
+static void queue_child(void)
+{
+	struct slt_span child = start("child", &span), other = start("other", &span);
+
+	slt_context_set(&other);
+	compute_us(count * 1000ull);
+	slt_context_set(&child);
+	end(&other);
+	slt_context_set(&span);
+	end(&child);
+}
+
+/* Between the child's context and its end. */
+static void end_child_late(const char *what)
+{
+	struct slt_span child = start("child", &span);
+
+	slt_context_set(&child);
+	compute_us(CHILD_US);
+	slt_context_set(&span);
+	if (strcmp(what, "stopped") == 0)
+		raise(SIGSTOP);
+	else if (strcmp(what, "slept") == 0)
+		pause_ms(count);
+	else
+		compute_us(count * 1000ull);
+	end(&child);
 }
 
 /* ends: not NULL: it ends the span too. */
@@ -237,6 +271,10 @@ static void alone(const char *what)
 	slt_context_set(&span);
 	if (strcmp(what, "children") == 0)
 		children();
+	else if (strcmp(what, "stopped") == 0 || strcmp(what, "slept") == 0 || strcmp(what, "turned") == 0)
+		end_child_late(what);
+	else if (strcmp(what, "queued") == 0)
+		queue_child();
 	else if (strcmp(what, "burn") == 0)
 		compute_us(count * 1000ull);
 	else

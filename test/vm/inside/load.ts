@@ -1,7 +1,7 @@
 /** The BPF object loads on this kernel, by the agent's own loader, and all that it would attach can be attached. */
 import assert from 'node:assert/strict';
 
-import { loadObject, PROBES } from '../../../agent/src/backend/bpf/load.js';
+import { loadObject, PROBES, type LoadedObject } from '../../../agent/src/backend/bpf/load.js';
 import { installation } from '../../../agent/src/cli/installation.js';
 import { readHostKernel, type HostKernel } from '../../../agent/src/host/kernel.js';
 import { native } from '../../../agent/src/native.js';
@@ -30,10 +30,8 @@ export function loadAndAttach(): string {
 }
 
 /** A probe that answers no where the kernel is new enough is our mistake, and would go unseen: the agent works without. */
-function expectWhatThisKernelHas(
-  kernel: HostKernel,
-  loaded: { uprobeMulti: boolean; calls: readonly string[] },
-): void {
+function expectWhatThisKernelHas(kernel: HostKernel, loaded: LoadedObject): void {
+  assert.equal(loaded.switchBringsState, isAtLeast(kernel, 5, 18), 'the state of a switch came with 5.18');
   assert.equal(loaded.uprobeMulti, isAtLeast(kernel, 6, 6), 'uprobe.multi came with 6.6');
   assert.equal(
     loaded.calls.includes('syscall_exit_classic'),

@@ -20,6 +20,8 @@ export interface LoadedObject {
   readonly sizes: MapSizes;
   /** Uprobes are attached by one uprobe.multi link for each file, which needs no CAP_SYS_ADMIN. */
   readonly uprobeMulti: boolean;
+  /** `sched_switch` brings the state of the thread. */
+  readonly switchBringsState: boolean;
   /** The tracepoint programs to attach while a process is tracked … */
   readonly scheduling: readonly string[];
   /** … and those that every system call of the host pays for, while one has each of its calls recorded. */
@@ -115,6 +117,7 @@ function open(
       object,
       sizes,
       uprobeMulti,
+      switchBringsState,
       scheduling: [...LIFETIME, ...SCHED],
       calls: classic ? SYSCALLS_CLASSIC : SYSCALLS_BTF,
       notes: [
