@@ -156,13 +156,25 @@ export class Agent {
   }
 
   async span(matches: (span: SlowSpan) => boolean): Promise<SlowSpan> {
-    return this.#program.until(() => this.spans.find(matches), 'a slow span');
+    return this.#until(() => this.spans.find(matches), 'a slow span');
   }
 
   /** Resolves once so many slow spans match. */
   async count(count: number, matches: (span: SlowSpan) => boolean): Promise<void> {
     const enough = (): true | undefined => (this.spans.filter(matches).length >= count ? true : undefined);
-    await this.#program.until(enough, `${count} slow spans`);
+    await this.#until(enough, `${count} slow spans`);
+  }
+
+  /** What does not come may have been dropped: then the agent knows, and is stopped to tell. */
+  async #until<T>(look: () => T | undefined, what: string): Promise<T> {
+    try {
+      return await this.#program.until(look, what);
+    } catch (error) {
+      this.#program.signal('SIGTERM');
+      await this.#program.exited;
+      const last = this.#program.errors.at(-1);
+      throw new Error(`${(error as Error).message}\nat last:\n${last}`, { cause: error });
+    }
   }
 
   /**
