@@ -52,16 +52,18 @@ __noinline int account_read(__u32 thread_slot, __u32 span_slot, __u64 now)
 	return 0;
 }
 
-/* Gives what the thread's account has grown since the last change to `part`. */
-static __always_inline void give(struct slt_thread *thread, struct slt_part *part, const __u64 *account)
+/* Gives `part` what the thread's account has grown since the last change, up to `until`; the rest to nobody. */
+static __always_inline void settle(struct slt_thread *thread, struct slt_part *part, const __u64 *until)
 {
-	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
-		part->record.account_ns[i] += since(account[i], thread->seen[i]);
+	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
+		part->record.account_ns[i] += since(until[i], thread->seen[i]);
+		thread->seen[i] = thread->reading[i];
+	}
 }
 
 /*
  * The thread turns from its part (0: from nothing) to the span in this slot (0: to none). What it has done since it started
- * that span, if it goes on with it, is the new span's (span_resume) and not what it worked for until now.
+ * that span, if it goes on with it, is that one's (span_resume), and so no longer the parent's where it worked for that.
  */
 __noinline int account_settle(__u32 thread_slot, __u32 part_slot, __u32 span_slot)
 {
@@ -71,12 +73,14 @@ __noinline int account_settle(__u32 thread_slot, __u32 part_slot, __u32 span_slo
 
 	if (!thread)
 		return 0;
-	if (part && span && starter_goes_on(span, thread_slot))
-		give(thread, part, span->starter_account);
-	else if (part)
-		give(thread, part, thread->reading);
-	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
-		thread->seen[i] = thread->reading[i];
+	if (!part || part->owner != thread_slot) {
+		for (int i = 0; i < SLT_THREAD_CLASSES; i++)
+			thread->seen[i] = thread->reading[i];
+	} else if (span && part_is_of_parent(part, span) && starter_goes_on(span, thread_slot)) {
+		settle(thread, part, span->starter_account);
+	} else {
+		settle(thread, part, thread->reading);
+	}
 	return 0;
 }
 
@@ -204,7 +208,10 @@ static __always_inline void count_with_parent(struct slt_span_slot *span, __u32 
 	if (span->counted_by_parent || !parent || !span_is_open(parent, span->record.parent_serial))
 		return;
 	__sync_fetch_and_add(&span->counted_by_parent, 1);
-	span_resume(parent, thread_slot, now, account);
+	if (starter_goes_on(span, thread_slot))
+		span_resume(parent, thread_slot, span->record.started_ns, span->starter_account);
+	else
+		span_resume(parent, thread_slot, now, account);
 }
 
 /* The thread, which has a part in the span now, counts as one that works for it. */
@@ -289,14 +296,18 @@ __noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial, 
 		span = 0;
 		after = 0;
 	}
+	/* Somebody has ended what it worked for meanwhile, and it was given the same part again. */
+	if (before == after)
+		before = 0;
 	account_settle(thread_slot, before, after ? span_slot : 0);
 	thread->part = after;
 	if (after)
 		context_enter(thread_slot, span_slot, now);
 	else if (span)
 		__sync_fetch_and_add(&span->threads_left_out, 1);
-	thread->left_span = 0;
-	thread->left_at = now;
+	/* One that it has no part in has its account by the start (span_resume). */
+	if (after || !span)
+		turns_from(thread, 0, now);
 	return before ? context_leave(thread_slot, before, now) : 0;
 }
 

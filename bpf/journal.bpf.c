@@ -83,6 +83,8 @@ static __always_inline void pass_over(struct slt_thread *thread, __u32 thread_sl
 
 	count(SLT_COUNT_SPANS_STARTED, spans);
 	count(SLT_COUNT_SPANS_FAST, spans);
+	if (child)
+		turns_from(thread, 0, thread->caught_up_at);
 	if (!end->of_context || !span || part->owner != thread_slot)
 		return;
 	if (!span_is_open(span, part->record.serial))
@@ -91,7 +93,6 @@ static __always_inline void pass_over(struct slt_thread *thread, __u32 thread_sl
 	__sync_fetch_and_add(&span->record.child_account_ns[SLT_CLASS_ON_CPU_ANY], child);
 	if (!thread->calls_seen)
 		thread->seen[SLT_CLASS_ON_CPU_ANY] += child;
-	thread->left_span = 0;
 }
 
 static __always_inline bool may_pass_over(const struct slt_thread *thread)

@@ -372,6 +372,7 @@ __noinline int thread_create(void)
 	thread->process = process_slot - 1;
 	thread->since = bpf_ktime_get_ns();
 	thread->known_since = thread->since;
+	thread->left_at = thread->since; /* the slot's thread before may have started spans */
 	slot_taken(&process->threads, &user->threads);
 	count(SLT_COUNT_THREADS, 1);
 	/* The slot must be whole before a tracepoint can find it, and the CPU's comes last: a switch before it sets it too. */

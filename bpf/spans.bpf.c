@@ -296,18 +296,22 @@ static __always_inline bool befalls(__u32 class)
 
 /*
  * The last gap, from the last context to the end, is the ending thread's own work on the span when it is the one that
- * left it, has turned to nothing else, and hardly ran or was held up. Where it is back in the parent's context, this
- * is taken from what the parent gets. Returns whether it was so.
+ * left it, has turned to nothing else, and hardly ran or was held up. Where it works for the parent again, that does
+ * not get it too. Returns whether it was so.
  */
 __noinline int ender_went_on(__u32 span_slot, __u32 ender_slot, __u64 now)
 {
 	struct slt_span_slot *span = span_at(span_slot);
 	struct slt_thread *ender = thread_at(ender_slot);
+	struct slt_part *part = ender ? part_at(ender->part) : 0;
+	bool takes = !part || part->owner != ender_slot;
 	__u64 ran = 0, time;
 
 	if (!span || !ender)
 		return 0;
 	if (ender->left_span != span_slot || span->idle_thread != ender_slot || span->idle_since != ender->left_at)
+		return 0;
+	if (now <= span->idle_since || ender->lost != ender->left_lost)
 		return 0;
 	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
 		time = since(ender->reading[i], ender->seen[i]);
@@ -318,12 +322,15 @@ __noinline int ender_went_on(__u32 span_slot, __u32 ender_slot, __u64 now)
 	}
 	if (ran > FROM_CONTEXT_TO_END_NS)
 		return 0;
+	if (part && part_is_of_parent(part, span))
+		takes = true;
 	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
 		span->record.account_ns[i] += since(ender->reading[i], ender->seen[i]);
-		ender->seen[i] = ender->reading[i];
+		if (takes)
+			ender->seen[i] = ender->reading[i];
 	}
 	span->record.active_ns += since(now, span->idle_since);
-	ender->left_span = 0;
+	turns_from(ender, 0, now);
 	return 1;
 }
 

@@ -99,6 +99,12 @@ static __always_inline bool span_is_open(const struct slt_span_slot *span, __u64
 	return span->record.serial == serial && span->key.tgid != 0;
 }
 
+/* Whether the part is one of the span's parent. */
+static __always_inline bool part_is_of_parent(const struct slt_part *part, const struct slt_span_slot *span)
+{
+	return part->span == span->parent && part->record.serial == span->record.parent_serial;
+}
+
 static __always_inline bool process_is_refused(const struct slt_process *process)
 {
 	return process->refused_in > process->allowed_in;
@@ -172,13 +178,17 @@ static __always_inline bool span_take(struct slt_span_slot *span, const struct s
 	return true;
 }
 
-/* Whether the thread comes to a span that it has started, that nobody has worked for yet, and has turned to no other since. */
+/*
+ * Whether the thread comes to a span that it has started, that nobody has worked for yet, and has neither turned to another
+ * since nor waited in an event loop. What it has read of its account last is of now.
+ */
 static __always_inline bool starter_goes_on(const struct slt_span_slot *span, __u32 thread_slot)
 {
 	struct slt_thread *thread = thread_at(thread_slot);
 
 	return thread && thread_slot == span->starter && span->idle_since == span->record.started_ns &&
-	       thread->left_at <= span->record.started_ns;
+	       thread->left_at <= span->record.started_ns &&
+	       thread->reading[SLT_CLASS_BLOCKED_POLL] <= span->idle_mark;
 }
 
 /*
@@ -240,6 +250,14 @@ static __always_inline void span_suspend(struct slt_span_slot *span, __u32 less,
 	span->idle_mark = polled;
 }
 
+/* What the thread does from now on is not for what it has done until now. */
+static __always_inline void turns_from(struct slt_thread *thread, __u32 span_slot, __u64 now)
+{
+	thread->left_at = now;
+	thread->left_span = span_slot;
+	thread->left_lost = thread->lost;
+}
+
 /* The thread works for the span of this id from `now` on, 0: for none. */
 static __always_inline int context_told(__u32 thread_slot, __u64 id, __u64 now)
 {
@@ -249,8 +267,10 @@ static __always_inline int context_told(__u32 thread_slot, __u64 id, __u64 now)
 		return 0;
 	if (!id)
 		return context_change(thread_slot, 0, 0, now);
-	if (!span_find(thread_slot, id))
+	if (!span_find(thread_slot, id)) {
 		count_unknown(thread, SLT_DROP_CONTEXT_UNKNOWN);
+		turns_from(thread, 0, now);
+	}
 	return context_change(thread_slot, thread->found.slot, thread->found.serial, now);
 }
 

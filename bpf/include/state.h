@@ -80,8 +80,10 @@ struct slt_thread {
 	__u64 seen[SLT_THREAD_CLASSES]; /* of account: already in parts, or spent for no span */
 	__u64 reading[SLT_THREAD_CLASSES]; /* scratch of the thread's own probes, and where its journal is caught up with: account and the open interval */
 	struct slt_found_span found; /* likewise: the span that it has told of; slot 0: it is not open */
-	__u32 left_span; /* span slot: index + 1 of the span that it worked for before it turned to what it works for now; 0: none */
-	__u64 left_at; /* when it did; `seen` is its account then */
+	/* When it turned to what it works for now, from the span in the slot left_span (index + 1; 0: from none), and `lost` then. `seen` is its account of that time. */
+	__u64 left_at;
+	__u32 left_span;
+	__u32 left_lost;
 	__u64 journal; /* address in its process's memory; 0: it has none */
 	__u64 registration; /* of the journal, while it is this thread's */
 	__u64 caught_up_at; /* time of the latest entry that was looked at: the next is no earlier */

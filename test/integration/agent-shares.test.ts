@@ -90,6 +90,14 @@ describe('the agent, of programs that take what they can', () => {
     await ask(first, 'parts 60');
     await ask(second, 'parts 20');
     await assertAnnotated(await startAs(OTHER, burst));
+    // For want of a part its calls are nobody's, but its time is still its own.
+    await ask(first, 'alone 250');
+    const { gaps, time } = await agent.span(({ name }) => name === 'alone');
+    assert.ok(gaps.includes('threads_left_out'), gaps.join(' '));
+    assert.ok(
+      (time['blocked.sleep'] ?? 0) >= 0.9 * 250_000 || gaps.includes('switch_missed'),
+      JSON.stringify(time),
+    );
     const summary = await agent.stop();
     assert.ok(summary.dropped('part_slots_process') > 0, JSON.stringify(summary.droppedReasons));
     assert.ok(summary.dropped('part_slots_user') > 0, JSON.stringify(summary.droppedReasons));

@@ -8,6 +8,7 @@
  *   parts SPANS     so many open spans, each worked on by PARTS threads
  *   same MS         THREADS threads start and end a span under one id for so long
  *   together MS     one span, on which THREADS threads start and cease to work all the time
+ *   alone MS        a span that the first thread sleeps in for so long
  *   family WORKERS  a slow span that so many threads worked for; another one ends a fast child, which made CALLS calls
  */
 #include <fcntl.h>
@@ -168,6 +169,17 @@ static void *child_of(void *argument)
 	return argument;
 }
 
+static void alone(unsigned int milliseconds)
+{
+	struct slt_span span = new_span("alone");
+
+	slt_span_start(&span);
+	slt_context_set(&span);
+	pause_ms(milliseconds);
+	slt_context_set(NULL);
+	slt_span_end(&span);
+}
+
 static void family(unsigned int workers)
 {
 	struct slt_span parent = new_span("family");
@@ -202,6 +214,8 @@ int main(void)
 			slt_span_start(&span);
 			run_all(come_and_go, THREADS, &span, count);
 			slt_span_end(&span);
+		} else if (!strcmp(what, "alone")) {
+			alone(count);
 		} else if (!strcmp(what, "family")) {
 			family(count);
 		} else {

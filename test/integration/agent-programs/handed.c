@@ -9,7 +9,10 @@
  *   stopped 0        works for a child of it, leaves that for itself, is stopped until somebody lets it go on, and ends the child
  *   turned MS        works for a child of it, leaves that for itself, computes, and ends the child
  *   slept MS         the same, but that it sleeps
+ *   early MS         starts a child of it and computes before it turns to that; then ends it
+ *   root MS          the same with a span that is no child of it
  *   queued MS        starts a child of it, computes for another one, turns to the first and ends it
+ *   behind COUNT     the same, with so many other ones, each as long as one is that does not trap; and it works for the first, too
  *   left MS          works for it, hands it over, leaves it and computes for none, while the other thread works for it and ends it
  *   given MS         computes for it, then hands it over, and leaves it; the other thread computes for it as long, and ends it
  *   joined MS        both threads compute for it; the other one leaves it first
@@ -28,7 +31,7 @@
 
 #include "one_span.h"
 
-enum { CHILD_US = 100, SLEEP_MS = 40 };
+enum { CHILD_US = 100, SHORT_US = 800, SLEEP_MS = 40 };
 
 enum { SPANS = 64 };
 
@@ -105,17 +108,27 @@ static void children(void)
 	pause_ms(SLEEP_MS);
 }
 
-/* A child that is started before another one, and has its turn after that. */
-static void queue_child(void)
+/* A span that is started before others, if any, and has its turn after them. */
+static void start_early(const char *what)
 {
-	struct slt_span child = start("child", &span), other = start("other", &span);
+	const bool is_behind = strcmp(what, "behind") == 0, is_queued = strcmp(what, "queued") == 0;
+	const unsigned int others_before = is_behind ? count : is_queued;
+	struct slt_span early = start("child", strcmp(what, "root") == 0 ? NULL : &span), other;
 
-	slt_context_set(&other);
-	compute_us(count * 1000ull);
-	slt_context_set(&child);
-	end(&other);
+	for (unsigned int i = 0; i < others_before; i++) {
+		other = start("other", &span);
+		slt_context_set(&other);
+		compute_us(is_behind ? SHORT_US : count * 1000ull);
+		slt_context_set(&span);
+		end(&other);
+	}
+	if (others_before == 0)
+		compute_us(count * 1000ull);
+	slt_context_set(&early);
+	if (is_behind)
+		compute_us(2 * SHORT_US * count);
 	slt_context_set(&span);
-	end(&child);
+	end(&early);
 }
 
 /* Between the child's context and its end. */
@@ -273,8 +286,9 @@ static void alone(const char *what)
 		children();
 	else if (strcmp(what, "stopped") == 0 || strcmp(what, "slept") == 0 || strcmp(what, "turned") == 0)
 		end_child_late(what);
-	else if (strcmp(what, "queued") == 0)
-		queue_child();
+	else if (strcmp(what, "early") == 0 || strcmp(what, "root") == 0 || strcmp(what, "queued") == 0 ||
+		 strcmp(what, "behind") == 0)
+		start_early(what);
 	else if (strcmp(what, "burn") == 0)
 		compute_us(count * 1000ull);
 	else
