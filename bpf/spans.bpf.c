@@ -100,6 +100,7 @@ static __always_inline void span_prepare(struct slt_span_slot *span, __u32 slot,
 	span->children_left_out = 0;
 	span->captured_otherwise = lags_behind_capture(thread);
 	span->starter = thread_slot;
+	span->starter_lost = thread->lost;
 	span->idle_thread = thread_slot;
 	span->active_since = 0;
 	span->idle_since = now;
@@ -262,8 +263,11 @@ __noinline int share_starter(__u32 span_slot, __u64 now)
 	if (!span)
 		return 0;
 	span->record.flags |= SLT_SPAN_SHARED;
-	if (!starter || starter->tid != span->record.tid || starter->process != span->process)
+	if (!starter || starter->tid != span->record.tid || starter->process != span->process) {
+		span->record.flags |= SLT_SPAN_STARTER_GONE;
 		return 0;
+	}
+	note_lost_since_start(span, span->starter);
 	account_read(span->starter, span_slot, now);
 	for (int i = 0; i < SLT_THREAD_CLASSES; i++)
 		span->record.account_ns[i] = since(span->reading[i], span->starter_account[i]);

@@ -191,6 +191,15 @@ static __always_inline bool starter_goes_on(const struct slt_span_slot *span, __
 	       thread->reading[SLT_CLASS_BLOCKED_POLL] <= span->idle_mark;
 }
 
+/* The span is given what its starter has spent since the start: whether a switch of it was missed meanwhile. */
+static __always_inline void note_lost_since_start(struct slt_span_slot *span, __u32 thread_slot)
+{
+	struct slt_thread *thread = thread_at(thread_slot);
+
+	if (thread && thread->lost != span->starter_lost)
+		span->record.flags |= SLT_SPAN_SWITCH_MISSED;
+}
+
 /*
  * Counts one more that is at work for the span. When nobody was, the time since
  * then was awaited: in the event loop of the thread that resumes it, or while that thread
@@ -217,6 +226,7 @@ static __always_inline void span_resume(struct slt_span_slot *span, __u32 thread
 	if (!idle_since)
 		return; /* another thread has closed the gap */
 	if (goes_on) {
+		note_lost_since_start(span, thread_slot);
 		for (int i = 0; i < SLT_THREAD_CLASSES; i++)
 			span->record.account_ns[i] += since(account[i], span->starter_account[i]);
 		span->record.active_ns += since(now, idle_since);

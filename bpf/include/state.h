@@ -138,6 +138,7 @@ struct slt_span_slot {
 	__u32 children_left_out; /* whose calls found no part */
 	__u32 captured_otherwise; /* threads that came to it as yet accounted for by another capture; counted likewise */
 	__u32 starter; /* thread slot: index + 1 */
+	__u32 starter_lost; /* its `lost` at the start */
 	__u32 idle_thread; /* thread slot + 1 of who left last (or started it); 0: not known */
 	__u64 active_since;
 	__u64 idle_since;

@@ -148,6 +148,8 @@ enum slt_record_span_flag {
 	SLT_SPAN_RULE_UNKNOWN = 0x80, /* the kernel had no threshold for the name: user space decides */
 	SLT_SPAN_ACTIVITY_RACED = 0x100, /* threads came and went at one instant: when it was worked for is known roughly */
 	SLT_SPAN_CALLS_LEFT_OUT = 0x200, /* calls of a fast child are counted nowhere */
+	SLT_SPAN_STARTER_GONE = 0x400, /* shared, but the starting thread has exited: there is no account */
+	SLT_SPAN_SWITCH_MISSED = 0x800, /* of the starting thread, in what of its account went to the span without a part */
 	SLT_SPAN_CAPTURE_ALL = 0x1000, /* at its start each system call of the process was recorded, else waits only */
 	SLT_SPAN_CAPTURE_CHANGED = 0x2000, /* … and that changed before its end */
 	SLT_SPAN_ESCALATED = 0x4000, /* each was recorded because the service had been slow */

@@ -202,6 +202,13 @@ for (const journals of [true, false]) {
       assert.ok(computed(child.time) >= 0.9 * LONG_MS * 1000, JSON.stringify(child.time));
     });
 
+    it('says that nothing is known of a span whose only thread has exited', async () => {
+      const span = await handed.span(await handed.tell(`orphan ${LONG_MS}`));
+      assert.equal(sum(span.time_total), Math.round(span.wall_ms * 1000));
+      assert.deepEqual([span.shared, span.gaps], [true, ['starter_exited']]);
+      assert.equal(span.cause.type, 'unaccounted');
+    });
+
     it('loses no short span, whoever ends it, and leaves none open', async () => {
       for (const what of ['quick 200', 'fan 60']) await handed.whole(what);
       for (const what of ['exits 50', 'late 50', 'burn 30']) await alone.whole(what);

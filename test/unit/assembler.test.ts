@@ -222,6 +222,8 @@ describe('the assembler', () => {
     assert.deepEqual(gapsOf({ flags: RecordSpanFlag.PARTS_LEFT_OUT }), ['threads_left_out']);
     assert.deepEqual(gapsOf({ flags: RecordSpanFlag.PARTS_LOST }), ['records_lost']);
     assert.deepEqual(gapsOf({ partsSent: 2 }, part), ['records_lost'], 'a part that did not arrive');
+    assert.deepEqual(gapsOf({ flags: RecordSpanFlag.STARTER_GONE }), ['starter_exited']);
+    assert.deepEqual(gapsOf({ flags: RecordSpanFlag.SWITCH_MISSED }), ['switch_missed']);
     const flagged = (flags: number): Uint8Array => partRecord({ serial: 1n, tid: 1, flags });
     assert.deepEqual(gapsOf({ partsSent: 1 }, flagged(PartFlag.LOST)), ['switch_missed']);
     assert.deepEqual(gapsOf({ partsSent: 1 }, flagged(PartFlag.TORN)), ['calls_torn']);

@@ -174,7 +174,9 @@ function gaps({ flags, partsSent }: RecordSpan, { parts }: Pending): Gap[] {
   if ((flags & RecordSpanFlag.ACTIVITY_RACED) !== 0) found.push('activity_raced');
   if ((flags & RecordSpanFlag.CALLS_LEFT_OUT) !== 0) found.push('child_calls_left_out');
   if ((flags & RecordSpanFlag.PARTS_LOST) !== 0 || parts.length < partsSent) found.push('records_lost');
-  if ((ofParts & PartFlag.LOST) !== 0) found.push('switch_missed');
+  if ((flags & RecordSpanFlag.STARTER_GONE) !== 0) found.push('starter_exited');
+  if ((flags & RecordSpanFlag.SWITCH_MISSED) !== 0 || (ofParts & PartFlag.LOST) !== 0)
+    found.push('switch_missed');
   if ((ofParts & PartFlag.TORN) !== 0) found.push('calls_torn');
   return found;
 }

@@ -85,6 +85,7 @@ export type Gap =
   | 'activity_raced'
   | 'child_calls_left_out'
   | 'records_lost'
+  | 'starter_exited'
   | 'switch_missed'
   | 'calls_torn';
 

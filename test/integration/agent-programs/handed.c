@@ -17,6 +17,7 @@
  *   given MS         computes for it, then hands it over, and leaves it; the other thread computes for it as long, and ends it
  *   joined MS        both threads compute for it; the other one leaves it first
  *   adopted MS       the other thread starts a child of it, computes for that and ends it
+ *   orphan MS        the other thread starts it and exits; nobody works for it
  *   quick COUNT      so many spans that the first thread starts, and the other works for and ends at once; then it sleeps in one
  *   fan COUNT        the same, but that all are started before the other thread begins
  *   late COUNT       the other thread begins to work for so many spans that have ended; then it sleeps in one
@@ -238,6 +239,20 @@ static void hand_over(const char *what)
 		abort();
 }
 
+static void *start_only(void *name)
+{
+	span = start(name, NULL);
+	return name;
+}
+
+static void orphan(char *name)
+{
+	if (pthread_join(start_thread(start_only, name), NULL))
+		abort();
+	pause_ms(count);
+	end(&span);
+}
+
 static void hand_over_many(const char *what)
 {
 	const bool is_late = strcmp(what, "late") == 0, is_quick = strcmp(what, "quick") == 0;
@@ -334,6 +349,8 @@ int main(int argc, char **argv)
 		if (strcmp(what, "left") == 0 || strcmp(what, "given") == 0 || strcmp(what, "joined") == 0 ||
 		    strcmp(what, "adopted") == 0) {
 			hand_over(what);
+		} else if (strcmp(what, "orphan") == 0) {
+			orphan(what);
 		} else {
 			if (strcmp(what, "quick") == 0 || strcmp(what, "fan") == 0 || strcmp(what, "late") == 0)
 				hand_over_many(what);
