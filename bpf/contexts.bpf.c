@@ -154,7 +154,7 @@ __noinline int part_make(__u32 thread_slot, __u32 span_slot, __u32 place, __u64 
 		return 0;
 	slot_taken(&process->parts, &user->parts);
 	part_start(part, thread_slot, span_slot, thread->process, place, span->record.serial, thread->tid, now);
-	part->lost_before = thread->lost;
+	part->lost_before = lost_before(thread);
 	part->state = SLT_PART_WORKING;
 	__sync_fetch_and_add(&span->parts_made, 1);
 	barrier();
@@ -179,7 +179,7 @@ __noinline int part_join(__u32 thread_slot, __u32 span_slot, __u64 now)
 		part = part_at(slot);
 		/* The number too: the slot may have been another thread's, which has exited. */
 		if (part && part->owner == thread_slot && part->span == span_slot && part->record.tid == thread->tid) {
-			part->lost_before = thread->lost;
+			part->lost_before = lost_before(thread);
 			part->state = SLT_PART_WORKING;
 			return slot;
 		}

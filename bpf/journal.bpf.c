@@ -46,8 +46,8 @@ static __always_inline void entries_lost(struct slt_thread *thread, __u32 entrie
 }
 
 /*
- * Our time of an entry: no later than now, not before the entry before, and not before the thread was switched in last: it may have been
- * switched out between its look at the clock and its entry, and tells from then on, as if it had trapped.
+ * Our time of an entry: no later than now, not before the entry before, and not before the thread was seen to be switched in last: it may have been
+ * switched out between its look at the clock and its entry, and tells from then on, as if it had trapped. Where a switch-in was missed, its own time is all there is.
  */
 static __always_inline __u64 time_of(struct slt_thread *thread, const struct slt_journal_entry *entry, __u64 now)
 {
@@ -57,8 +57,8 @@ static __always_inline __u64 time_of(struct slt_thread *thread, const struct slt
 		at = now;
 	if (at < thread->caught_up_at)
 		at = thread->caught_up_at;
-	if (at < thread->since)
-		at = thread->since;
+	if (at < thread->switched_in)
+		at = thread->switched_in;
 	thread->caught_up_at = at;
 	return at;
 }
@@ -270,6 +270,7 @@ __noinline int journal_at_probe(__u32 thread_slot, __u64 journal)
 	}
 	if (journal)
 		journal_catch_up(thread_slot, journal, true);
+	thread->unseen = 0;
 	return 0;
 }
 
@@ -282,6 +283,7 @@ __noinline int journal_at_switch(__u32 thread_slot)
 	thread->in_switch = 1;
 	journal_catch_up(thread_slot, thread->journal, false);
 	thread->in_switch = 0;
+	thread->unseen = 0;
 	return 0;
 }
 

@@ -306,6 +306,7 @@ static __always_inline void start_anew(struct slt_thread *thread, bool sees_call
 	thread->calls_seen = sees_calls;
 	thread->waiting = 0;
 	thread->lost++;
+	thread->unseen = thread->journal != 0;
 	barrier();
 }
 
@@ -372,6 +373,7 @@ __noinline int thread_create(void)
 	thread->process = process_slot - 1;
 	thread->since = bpf_ktime_get_ns();
 	thread->known_since = thread->since;
+	thread->switched_in = thread->since;
 	thread->left_at = thread->since; /* the slot's thread before may have started spans */
 	slot_taken(&process->threads, &user->threads);
 	count(SLT_COUNT_THREADS, 1);

@@ -305,6 +305,7 @@ static __noinline int wait_end(__u32 slot, struct task_struct *task)
 static __always_inline void switch_in_unseen(struct slt_thread *thread)
 {
 	thread->lost++;
+	thread->unseen = thread->journal != 0;
 	count(SLT_DROP_SWITCH, 1);
 	thread->calls_seen = 0;
 	thread->call = 0;
@@ -358,6 +359,7 @@ static __always_inline bool switch_in(struct slt_thread *thread, __u32 slot, str
 	if (!thread->calls_seen)
 		thread->call = 0;
 	thread->state = SLT_THREAD_ON_CPU;
+	thread->switched_in = now;
 	barrier();
 	thread->seq++;
 	return records;

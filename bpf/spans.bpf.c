@@ -98,9 +98,10 @@ static __always_inline void span_prepare(struct slt_span_slot *span, __u32 slot,
 	span->parts_made = 0;
 	span->threads_left_out = 0;
 	span->children_left_out = 0;
+	span->switches_missed = 0;
 	span->captured_otherwise = lags_behind_capture(thread);
 	span->starter = thread_slot;
-	span->starter_lost = thread->lost;
+	span->starter_lost = lost_before(thread);
 	span->idle_thread = thread_slot;
 	span->active_since = 0;
 	span->idle_since = now;
@@ -300,20 +301,21 @@ static __always_inline bool befalls(__u32 class)
 
 /*
  * The last gap, from the last context to the end, is the ending thread's own work on the span when it is the one that
- * left it, has turned to nothing else, and hardly ran or was held up. Where it works for the parent again, that does
- * not get it too. Returns whether it was so.
+ * left it, has turned to nothing but the parent, which does not get it too, and hardly ran or was held up. Returns
+ * whether it was so.
  */
 __noinline int ender_went_on(__u32 span_slot, __u32 ender_slot, __u64 now)
 {
 	struct slt_span_slot *span = span_at(span_slot);
 	struct slt_thread *ender = thread_at(ender_slot);
 	struct slt_part *part = ender ? part_at(ender->part) : 0;
-	bool takes = !part || part->owner != ender_slot;
 	__u64 ran = 0, time;
 
 	if (!span || !ender)
 		return 0;
 	if (ender->left_span != span_slot || span->idle_thread != ender_slot || span->idle_since != ender->left_at)
+		return 0;
+	if (part && part->owner == ender_slot && !part_is_of_parent(part, span))
 		return 0;
 	if (now <= span->idle_since || ender->lost != ender->left_lost)
 		return 0;
@@ -326,12 +328,9 @@ __noinline int ender_went_on(__u32 span_slot, __u32 ender_slot, __u64 now)
 	}
 	if (ran > FROM_CONTEXT_TO_END_NS)
 		return 0;
-	if (part && part_is_of_parent(part, span))
-		takes = true;
 	for (int i = 0; i < SLT_THREAD_CLASSES; i++) {
 		span->record.account_ns[i] += since(ender->reading[i], ender->seen[i]);
-		if (takes)
-			ender->seen[i] = ender->reading[i];
+		ender->seen[i] = ender->reading[i];
 	}
 	span->record.active_ns += since(now, span->idle_since);
 	turns_from(ender, 0, now);
@@ -503,6 +502,8 @@ __noinline int span_finish(__u32 span_slot, __u32 ender_slot, __u32 flags, __u64
 	} else {
 		share_starter(span_slot, now);
 	}
+	if (span->switches_missed)
+		span->record.flags |= SLT_SPAN_SWITCH_MISSED;
 	note_conditions(span);
 	tell_parent(span_slot, ender_slot, now, polled);
 	if (!(flags & SPAN_IS_FAST) && span_is_slow(span_slot)) {

@@ -99,6 +99,12 @@ static __always_inline bool span_is_open(const struct slt_span_slot *span, __u64
 	return span->record.serial == serial && span->key.tgid != 0;
 }
 
+/* `lost` of before what the thread comes to now: it may tell only afterwards of what it came to in a run that was not seen to begin. */
+static __always_inline __u32 lost_before(const struct slt_thread *thread)
+{
+	return thread->lost - (thread->unseen != 0);
+}
+
 /* Whether the part is one of the span's parent. */
 static __always_inline bool part_is_of_parent(const struct slt_part *part, const struct slt_span_slot *span)
 {
@@ -197,7 +203,7 @@ static __always_inline void note_lost_since_start(struct slt_span_slot *span, __
 	struct slt_thread *thread = thread_at(thread_slot);
 
 	if (thread && thread->lost != span->starter_lost)
-		span->record.flags |= SLT_SPAN_SWITCH_MISSED;
+		__sync_fetch_and_add(&span->switches_missed, 1);
 }
 
 /*
@@ -220,8 +226,10 @@ static __always_inline void span_resume(struct slt_span_slot *span, __u32 thread
 	if (before)
 		return;
 	goes_on = account && starter_goes_on(span, thread_slot);
-	span->active_since = now;
 	idle_since = span->idle_since;
+	if (now < idle_since)
+		now = idle_since; /* by a child that began before another thread left */
+	span->active_since = now;
 	span->idle_since = 0;
 	if (!idle_since)
 		return; /* another thread has closed the gap */
@@ -279,7 +287,9 @@ static __always_inline int context_told(__u32 thread_slot, __u64 id, __u64 now)
 		return context_change(thread_slot, 0, 0, now);
 	if (!span_find(thread_slot, id)) {
 		count_unknown(thread, SLT_DROP_CONTEXT_UNKNOWN);
-		turns_from(thread, 0, now);
+		context_change(thread_slot, 0, 0, now);
+		turns_from(thread, 0, now); /* what it left is not what it goes on with */
+		return 0;
 	}
 	return context_change(thread_slot, thread->found.slot, thread->found.serial, now);
 }

@@ -71,6 +71,7 @@ struct slt_thread {
 	__u32 call_fd; /* the descriptor that the call slept on … */
 	__u32 call_fd_kind; /* … and its kind; SLT_FD_UNSEEN: it did not sleep on one */
 	__u64 since;   /* start of the open interval */
+	__u64 switched_in; /* when it was seen to begin to run last: what it has told since then it told at once */
 	__u64 epoch;   /* slt_control.attached_ns when it was last known to run */
 	__u64 call_entered; /* waiting: when it fell asleep */
 	__u64 call_blocked;
@@ -80,7 +81,7 @@ struct slt_thread {
 	__u64 seen[SLT_THREAD_CLASSES]; /* of account: already in parts, or spent for no span */
 	__u64 reading[SLT_THREAD_CLASSES]; /* scratch of the thread's own probes, and where its journal is caught up with: account and the open interval */
 	struct slt_found_span found; /* likewise: the span that it has told of; slot 0: it is not open */
-	/* When it turned to what it works for now, from the span in the slot left_span (index + 1; 0: from none), and `lost` then. `seen` is its account of that time. */
+	/* When it turned to what it works for now; where that was from the span in the slot left_span (index + 1), `seen` is its account of then, and left_lost what it had lost. */
 	__u64 left_at;
 	__u32 left_span;
 	__u32 left_lost;
@@ -89,6 +90,7 @@ struct slt_thread {
 	__u64 caught_up_at; /* time of the latest entry that was looked at: the next is no earlier */
 	__s64 clock_ahead; /* of the journal's clock, to ours */
 	__u32 caught_up; /* number of the latest entry that was done */
+	__u32 unseen; /* it runs since a switch that was not seen, and has told in its journal of what it has done since */
 	__u32 in_probe; /* a probe of the thread is under way */
 	__u32 in_switch; /* its switch-out catches up, and holds the lock of the run queue: what takes long must wait */
 	__s32 work_left; /* ends of spans, and parts of those, that are still done in it */
@@ -136,6 +138,7 @@ struct slt_span_slot {
 	__u32 parts_made; /* more than there are at the end: two threads took one place */
 	__u32 threads_left_out; /* that found no part; counted, for a flag would get lost where two set one */
 	__u32 children_left_out; /* whose calls found no part */
+	__u32 switches_missed; /* that its account would show, in gaps that became the starter's own; counted likewise */
 	__u32 captured_otherwise; /* threads that came to it as yet accounted for by another capture; counted likewise */
 	__u32 starter; /* thread slot: index + 1 */
 	__u32 starter_lost; /* its `lost` at the start */

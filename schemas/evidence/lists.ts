@@ -50,7 +50,7 @@ export const gaps = {
     'system calls of a fast child could not be added to those of the span, or of one whose threshold the kernel did not know yet',
   records_lost: 'a thread’s record did not arrive',
   starter_exited:
-    'no thread said that it worked for the span, and the one that started it, whose time it would have been given, exited before its end',
+    'no thread said that it worked for the span, and the one that started it, whose time it would have been given, had exited by its end',
   switch_missed: 'a context switch of one of its threads was not seen',
   calls_torn: 'another thread ended the span while this one wrote: single calls may be wrong',
 } as const satisfies Readonly<Record<string, string>>;

@@ -88,9 +88,9 @@ While no thread works for it,
 ${table(['Class', ''], classRows(awaitingClasses))}
 
 From its start to its first context, and from its last context to its end, no thread says that it works for it. Such a gap is
-the thread's own work on the span all the same, in the classes above, where the same thread is at both ends of it and has
-neither turned to another span within nor waited in an event loop; at the end only where it also ran for no more than 1 ms
-and asked for no wait. A GIL that was lost between leaving the context and the end is an example.
+the thread's own work on the span all the same, in the classes above, where the same thread is at both ends of it: at the
+start if it has neither turned to another span meanwhile nor waited in an event loop; at the end if it has turned to nothing but the
+parent, ran for no more than 1 ms and called nothing that sleeps. A GIL that was lost between leaving the context and the end is an example.
 
 The rest:
 

@@ -1,6 +1,7 @@
 /** The programs at the probe sites, on states that the loss of a switch would bring about: the tests put them into the maps. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { readCounters } from '../../agent/src/backend/bpf/counters.js';
 import { loadObject, type LoadedObject } from '../../agent/src/backend/bpf/load.js';
 import { ProbeSites } from '../../agent/src/backend/bpf/probe-sites.js';
@@ -9,7 +10,7 @@ import { installation } from '../../agent/src/cli/installation.js';
 import { readHostKernel } from '../../agent/src/host/kernel.js';
 import { native } from '../../agent/src/native.js';
 import { decodeBatch } from '../../agent/src/wire/decode.js';
-import { PartFlag, writeControl, type RecordPart } from '../../agent/src/wire/layout.js';
+import { PartFlag, writeControl, type RecordPart, type RecordSpan } from '../../agent/src/wire/layout.js';
 import { configSchema } from '../../schemas/config/schema.js';
 import { structsOf } from '../helpers/bpf-structs.js';
 import { root } from '../helpers/compile.js';
@@ -17,12 +18,15 @@ import { compileAgainstLibslt } from '../helpers/libslt-program.js';
 import { endPrograms, Program } from '../helpers/program.js';
 import { requireRoot, u32 } from './fixtures.js';
 
+/** Longer than any span whose end a journal tells, shorter than the silence after which a thread traps. */
+const LONG_MS = 20;
 /** slt_thread.state (bpf/include/state.h). */
 const WOKEN = 2;
 
 describe('the programs at the probe sites', () => {
   const struct = structsOf(installation.bpfObject);
   let loaded: LoadedObject;
+  let sites: ProbeSites;
   let steps: string;
 
   before(requireRoot);
@@ -42,7 +46,8 @@ describe('the programs at the probe sites', () => {
     });
     // Each span is slow. The tracepoints are said to be attached and are not: a thread's state is what a test makes it.
     loaded.object.map('control').set(u32(0), writeControl({ ...block, thresholdNs: 0n }));
-    new ProbeSites(loaded.object, loaded.uprobeMulti).attachOwn(join(root, 'build', 'libslt.so'));
+    sites = new ProbeSites(loaded.object, loaded.uprobeMulti);
+    sites.attachOwn(join(root, 'build', 'libslt.so'));
   });
   afterEach(async () => {
     await endPrograms();
@@ -67,16 +72,17 @@ describe('the programs at the probe sites', () => {
     loaded.object.map('threads').set(u32(0), thread);
   }
 
-  /** The parts that are sent while this runs. */
-  async function parts(act: () => Promise<void>): Promise<RecordPart[]> {
-    const found: RecordPart[] = [];
+  /** The spans, and their parts, that are sent while this runs. */
+  async function sent(act: () => Promise<void>): Promise<{ parts: RecordPart[]; spans: RecordSpan[] }> {
+    const parts: RecordPart[] = [];
+    const spans: RecordSpan[] = [];
     const ignored = (): void => undefined;
     const reader = native().drain(loaded.object.map('records'), (batch) =>
       decodeBatch(batch, {
-        part: (record) => found.push(record),
+        part: (record) => parts.push(record),
+        span: (record) => spans.push(record),
         process: ignored,
         exit: ignored,
-        span: ignored,
         resource: ignored,
         calls: ignored,
         malformed: () => assert.fail('a malformed record'),
@@ -84,7 +90,7 @@ describe('the programs at the probe sites', () => {
     );
     await act();
     await reader.close();
-    return found;
+    return { parts, spans };
   }
 
   const missed = (): bigint | undefined => readCounters(loaded.object.map('counters')).get('drop.switch');
@@ -92,11 +98,12 @@ describe('the programs at the probe sites', () => {
   for (const last of ['leave', 'end']) {
     it(`tells of a switch-in that was missed before the thread's ${last}, though no switch follows`, async () => {
       const run = await program();
-      const [part, ...others] = await parts(async () => {
+      const { parts } = await sent(async () => {
         await run('start', 'work');
         missSwitchIn();
         await run(last, ...(last === 'end' ? [] : ['end']));
       });
+      const [part, ...others] = parts;
       assert.ok(part !== undefined && others.length === 0);
       assert.notEqual(part.flags & PartFlag.LOST, 0);
       assert.equal(missed(), 1n, 'counted once');
@@ -105,15 +112,31 @@ describe('the programs at the probe sites', () => {
 
   it('says nothing of a miss where there was none, or where it was before the thread worked for the span', async () => {
     const run = await program();
-    const found = await parts(async () => {
+    const { parts } = await sent(async () => {
       await run('start', 'work', 'leave', 'end', 'start');
       missSwitchIn();
       await run('work', 'leave', 'end');
     });
     assert.deepEqual(
-      found.map(({ flags }) => flags & PartFlag.LOST),
+      parts.map(({ flags }) => flags & PartFlag.LOST),
       [0, 0],
     );
+    assert.equal(missed(), 1n);
+  });
+
+  it('knows how long a span was, and that it is not whole, where the switch-in before all that a journal tells of it was missed', async () => {
+    sites.setJournals(true);
+    const run = await program();
+    const { parts, spans } = await sent(async () => {
+      // A thread's first context traps.
+      await run('start;work;leave;end', 'start;work');
+      await pause(LONG_MS);
+      missSwitchIn();
+      await run('leave;end');
+    });
+    const span = spans.at(-1);
+    assert.ok(span !== undefined && span.endedNs - span.startedNs >= BigInt(LONG_MS) * 1_000_000n);
+    assert.notEqual((parts.at(-1)?.flags ?? 0) & PartFlag.LOST, 0);
     assert.equal(missed(), 1n);
   });
 });

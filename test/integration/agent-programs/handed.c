@@ -7,6 +7,7 @@
  *   children COUNT   so many short children, each with one of its own; then it sleeps
  *   burn MS          computes
  *   stopped 0        works for a child of it, leaves that for itself, is stopped until somebody lets it go on, and ends the child
+ *   sibling 0        the same, but that it leaves the child for another one, and ends that last
  *   turned MS        works for a child of it, leaves that for itself, computes, and ends the child
  *   slept MS         the same, but that it sleeps
  *   early MS         starts a child of it and computes before it turns to that; then ends it
@@ -135,18 +136,24 @@ static void start_early(const char *what)
 /* Between the child's context and its end. */
 static void end_child_late(const char *what)
 {
-	struct slt_span child = start("child", &span);
+	const bool is_sibling = strcmp(what, "sibling") == 0;
+	struct slt_span child = start("child", &span), other;
 
 	slt_context_set(&child);
 	compute_us(CHILD_US);
-	slt_context_set(&span);
-	if (strcmp(what, "stopped") == 0)
+	if (is_sibling)
+		other = start("other", &span);
+	slt_context_set(is_sibling ? &other : &span);
+	if (is_sibling || strcmp(what, "stopped") == 0)
 		raise(SIGSTOP);
 	else if (strcmp(what, "slept") == 0)
 		pause_ms(count);
 	else
 		compute_us(count * 1000ull);
 	end(&child);
+	slt_context_set(&span);
+	if (is_sibling)
+		end(&other);
 }
 
 /* ends: not NULL: it ends the span too. */
@@ -299,7 +306,7 @@ static void alone(const char *what)
 	slt_context_set(&span);
 	if (strcmp(what, "children") == 0)
 		children();
-	else if (strcmp(what, "stopped") == 0 || strcmp(what, "slept") == 0 || strcmp(what, "turned") == 0)
+	else if (strcmp(what, "stopped") == 0 || strcmp(what, "sibling") == 0 || strcmp(what, "slept") == 0 || strcmp(what, "turned") == 0)
 		end_child_late(what);
 	else if (strcmp(what, "early") == 0 || strcmp(what, "root") == 0 || strcmp(what, "queued") == 0 ||
 		 strcmp(what, "behind") == 0)
