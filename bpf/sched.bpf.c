@@ -338,11 +338,14 @@ static __always_inline bool switch_in(struct slt_thread *thread, __u32 slot, str
 	__u32 class = thread_class(thread);
 	__u64 waited = since(now, thread->since);
 
-	/* A switch-out was missed: the time since is neither this nor that, and left unaccounted. */
+	/* A switch-out was missed: the time since is neither this nor that, and left unaccounted. What it did before that its journal tells only later. */
 	if (thread->state == SLT_THREAD_ON_CPU) {
 		thread->lost++;
+		thread->unseen = thread->journal != 0;
 		count(SLT_DROP_SWITCH, 1);
 		class = SLT_THREAD_CLASSES;
+	} else {
+		thread->switched_in = now;
 	}
 	thread->seq++;
 	barrier();
@@ -359,7 +362,6 @@ static __always_inline bool switch_in(struct slt_thread *thread, __u32 slot, str
 	if (!thread->calls_seen)
 		thread->call = 0;
 	thread->state = SLT_THREAD_ON_CPU;
-	thread->switched_in = now;
 	barrier();
 	thread->seq++;
 	return records;

@@ -71,7 +71,7 @@ struct slt_thread {
 	__u32 call_fd; /* the descriptor that the call slept on … */
 	__u32 call_fd_kind; /* … and its kind; SLT_FD_UNSEEN: it did not sleep on one */
 	__u64 since;   /* start of the open interval */
-	__u64 switched_in; /* when it was seen to begin to run last: what it has told since then it told at once */
+	__u64 switched_in; /* when it began to run last, as far as every switch since was seen: what it has told since then it told at once */
 	__u64 epoch;   /* slt_control.attached_ns when it was last known to run */
 	__u64 call_entered; /* waiting: when it fell asleep */
 	__u64 call_blocked;
@@ -90,7 +90,7 @@ struct slt_thread {
 	__u64 caught_up_at; /* time of the latest entry that was looked at: the next is no earlier */
 	__s64 clock_ahead; /* of the journal's clock, to ours */
 	__u32 caught_up; /* number of the latest entry that was done */
-	__u32 unseen; /* it runs since a switch that was not seen, and has told in its journal of what it has done since */
+	__u32 unseen; /* a switch of it was missed since its journal was caught up with: what it came to meanwhile is not whole */
 	__u32 in_probe; /* a probe of the thread is under way */
 	__u32 in_switch; /* its switch-out catches up, and holds the lock of the run queue: what takes long must wait */
 	__s32 work_left; /* ends of spans, and parts of those, that are still done in it */

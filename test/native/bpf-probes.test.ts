@@ -124,19 +124,23 @@ describe('the programs at the probe sites', () => {
     assert.equal(missed(), 1n);
   });
 
-  it('knows how long a span was, and that it is not whole, where the switch-in before all that a journal tells of it was missed', async () => {
-    sites.setJournals(true);
-    const run = await program();
-    const { parts, spans } = await sent(async () => {
-      // A thread's first context traps.
-      await run('start;work;leave;end', 'start;work');
-      await pause(LONG_MS);
-      missSwitchIn();
-      await run('leave;end');
+  for (const which of ['in', 'out'] as const) {
+    it(`knows how long a span was, and that it is not whole, where a switch-${which} was missed while all that is known of it stood in a journal`, async () => {
+      sites.setJournals(true);
+      const run = await program();
+      const { parts, spans } = await sent(async () => {
+        // A thread's first context traps.
+        await run('start;work;leave;end', 'start;work');
+        // Its thread sleeps: what is seen first is that it runs again.
+        if (which === 'out') loaded.object.program('sched_switch').attach();
+        await pause(LONG_MS);
+        if (which === 'in') missSwitchIn();
+        await run('leave;end');
+      });
+      const span = spans.at(-1);
+      assert.ok(span !== undefined && span.endedNs - span.startedNs >= BigInt(LONG_MS) * 1_000_000n);
+      assert.notEqual((parts.at(-1)?.flags ?? 0) & PartFlag.LOST, 0);
+      assert.equal(missed(), 1n);
     });
-    const span = spans.at(-1);
-    assert.ok(span !== undefined && span.endedNs - span.startedNs >= BigInt(LONG_MS) * 1_000_000n);
-    assert.notEqual((parts.at(-1)?.flags ?? 0) & PartFlag.LOST, 0);
-    assert.equal(missed(), 1n);
-  });
+  }
 });
