@@ -307,7 +307,7 @@ __noinline int context_change(__u32 thread_slot, __u32 span_slot, __u64 serial, 
 		__sync_fetch_and_add(&span->threads_left_out, 1);
 	/* One that it has no part in has its account by the start (span_resume). */
 	if (after || !span)
-		turns_from(thread, 0, now);
+		turns(thread, now);
 	return before ? context_leave(thread_slot, before, now) : 0;
 }
 

@@ -84,7 +84,7 @@ static __always_inline void pass_over(struct slt_thread *thread, __u32 thread_sl
 	count(SLT_COUNT_SPANS_STARTED, spans);
 	count(SLT_COUNT_SPANS_FAST, spans);
 	if (child)
-		turns_from(thread, 0, thread->caught_up_at);
+		turns(thread, thread->caught_up_at);
 	if (!end->of_context || !span || part->owner != thread_slot)
 		return;
 	if (!span_is_open(span, part->record.serial))

@@ -333,7 +333,7 @@ __noinline int ender_went_on(__u32 span_slot, __u32 ender_slot, __u64 now)
 		ender->seen[i] = ender->reading[i];
 	}
 	span->record.active_ns += since(now, span->idle_since);
-	turns_from(ender, 0, now);
+	turns(ender, now);
 	return 1;
 }
 

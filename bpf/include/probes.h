@@ -269,10 +269,10 @@ static __always_inline void span_suspend(struct slt_span_slot *span, __u32 less,
 }
 
 /* What the thread does from now on is not for what it has done until now. */
-static __always_inline void turns_from(struct slt_thread *thread, __u32 span_slot, __u64 now)
+static __always_inline void turns(struct slt_thread *thread, __u64 now)
 {
 	thread->left_at = now;
-	thread->left_span = span_slot;
+	thread->left_span = 0;
 	thread->left_lost = thread->lost;
 }
 
@@ -288,7 +288,7 @@ static __always_inline int context_told(__u32 thread_slot, __u64 id, __u64 now)
 	if (!span_find(thread_slot, id)) {
 		count_unknown(thread, SLT_DROP_CONTEXT_UNKNOWN);
 		context_change(thread_slot, 0, 0, now);
-		turns_from(thread, 0, now); /* what it left is not what it goes on with */
+		turns(thread, now); /* what it left is not what it goes on with */
 		return 0;
 	}
 	return context_change(thread_slot, thread->found.slot, thread->found.serial, now);
