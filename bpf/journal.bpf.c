@@ -47,7 +47,7 @@ static __always_inline void entries_lost(struct slt_thread *thread, __u32 entrie
 
 /*
  * Our time of an entry: no later than now, not before the entry before, and not before the thread was seen to be switched in last: it may have been
- * switched out between its look at the clock and its entry, and tells from then on, as if it had trapped. Where a switch-in was missed, its own time is all there is.
+ * switched out between its look at the clock and its entry, and tells from then on, as if it had trapped. Where a switch was missed since, its own time is all there is.
  */
 static __always_inline __u64 time_of(struct slt_thread *thread, const struct slt_journal_entry *entry, __u64 now)
 {

@@ -305,8 +305,7 @@ static __always_inline void start_anew(struct slt_thread *thread, bool sees_call
 	thread->call = 0;
 	thread->calls_seen = sees_calls;
 	thread->waiting = 0;
-	thread->lost++;
-	thread->unseen = thread->journal != 0;
+	thread_lost_switch(thread);
 	barrier();
 }
 

@@ -304,8 +304,7 @@ static __noinline int wait_end(__u32 slot, struct task_struct *task)
 /* Since when it runs is not known, nor which call it is in now: the end of that one must not be taken for the end of the one before. */
 static __always_inline void switch_in_unseen(struct slt_thread *thread)
 {
-	thread->lost++;
-	thread->unseen = thread->journal != 0;
+	thread_lost_switch(thread);
 	count(SLT_DROP_SWITCH, 1);
 	thread->calls_seen = 0;
 	thread->call = 0;
@@ -338,10 +337,9 @@ static __always_inline bool switch_in(struct slt_thread *thread, __u32 slot, str
 	__u32 class = thread_class(thread);
 	__u64 waited = since(now, thread->since);
 
-	/* A switch-out was missed: the time since is neither this nor that, and left unaccounted. What it did before that its journal tells only later. */
+	/* A switch-out was missed: the time since is neither this nor that, and left unaccounted. */
 	if (thread->state == SLT_THREAD_ON_CPU) {
-		thread->lost++;
-		thread->unseen = thread->journal != 0;
+		thread_lost_switch(thread);
 		count(SLT_DROP_SWITCH, 1);
 		class = SLT_THREAD_CLASSES;
 	} else {

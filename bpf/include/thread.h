@@ -61,6 +61,13 @@ static __always_inline __u32 thread_class(const struct slt_thread *thread)
 	return thread->call ? SLT_CLASS_ON_CPU_KERNEL : SLT_CLASS_ON_CPU_USER;
 }
 
+/* A switch of it was not seen, or may not have been: what it works in, and what its journal is still to tell of, is not whole. */
+static __always_inline void thread_lost_switch(struct slt_thread *thread)
+{
+	thread->lost++;
+	thread->unseen = thread->journal != 0;
+}
+
 /* Closes the open interval: adds it to `class`, which the caller knows, and opens the next. */
 static __always_inline void thread_close_interval(struct slt_thread *thread, __u32 class, __u64 now)
 {

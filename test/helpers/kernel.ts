@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
+import { readHostKernel } from '../../agent/src/host/kernel.js';
 
 export function kernelIsAtLeast(major: number, minor: number): boolean {
-  const [runningMajor = 0, runningMinor = 0] = release().split('.').map(Number);
+  const [runningMajor, runningMinor] = readHostKernel().version;
   return runningMajor > major || (runningMajor === major && runningMinor >= minor);
 }
 

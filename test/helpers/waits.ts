@@ -14,6 +14,19 @@ const ATTEMPTS = 5;
 /** Spans until the tracepoints are attached, which the first process brings about. */
 const ROUNDS = 20;
 
+/** Spans that `take` brings about, in none of which a switch was missed. Others are held to add up all the same. */
+export async function wholeOf<T extends readonly SlowSpan[]>(
+  what: string,
+  take: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const spans = await take();
+    spans.forEach(assertAddsUp);
+    if (!spans.some(missedSwitch)) return spans;
+  }
+  assert.fail(`each of ${ATTEMPTS} spans of ${what} missed a switch`);
+}
+
 /** One of the programs as that user. */
 export class Waiter {
   private constructor(
@@ -41,16 +54,14 @@ export class Waiter {
     return this.agent.span(({ span_id }) => span_id === id);
   }
 
-  /** The span that a command made, in which no switch was missed. Others are held to add up all the same. */
+  /** The span that a command made, in which no switch was missed (wholeOf). */
   async whole(command: string, meanwhile: () => Promise<void> = async () => {}): Promise<SlowSpan> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const [span] = await wholeOf(command, async () => {
       this.program.say(command);
       await meanwhile();
-      const span = await this.span(await this.program.next());
-      assertAddsUp(span);
-      if (!missedSwitch(span)) return span;
-    }
-    assert.fail(`each of ${ATTEMPTS} spans of ${command} missed a switch`);
+      return [await this.span(await this.program.next())] as const;
+    });
+    return span;
   }
 
   /** Until its spans are seen whole; each is 50 ms long. */

@@ -9,7 +9,7 @@ import { kernelIsAtLeast } from '../helpers/kernel.js';
 import { attachedBy, systemCallsAttached } from '../helpers/links.js';
 import { endPrograms } from '../helpers/program.js';
 import { PATIENCE_MS, until } from '../helpers/until.js';
-import { USER, Waiter } from '../helpers/waits.js';
+import { USER, Waiter, wholeOf } from '../helpers/waits.js';
 
 const LONG_MS = 60;
 /** handed.c */
@@ -17,8 +17,6 @@ const CHILD_US = 100;
 const SHORT_US = 800;
 const CHILDREN = 40;
 const DEATHS = 20;
-/** Of spans that miss a switch, one after the other: more is no accident. */
-const ATTEMPTS = 5;
 
 /** Of the program's spans the same are slow. A threshold below a millisecond, whosever it is, forbids journals. */
 const config = (journals: boolean): object => ({
@@ -110,21 +108,20 @@ for (const journals of [true, false]) {
       assert.ok(threads >= span.wall_ms * 1000 - 1000, `${threads} µs of a thread in ${span.wall_ms} ms`);
     });
 
-    /** A span, and the one within it that is named `child`, in neither of which a switch was missed. */
+    /** A span, and the one within it that is named `child`. */
     async function whole(
       command: string,
       meanwhile?: () => Promise<void>,
     ): Promise<{ outer: SlowSpan; child: SlowSpan }> {
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const outer = await alone.whole(command, meanwhile);
-        const [from, to] = [BigInt(outer.start_unix_ns), BigInt(outer.end_unix_ns)];
-        const child = await agent.span(
+      const [outer, child] = await wholeOf(command, async () => {
+        const around = await alone.whole(command, meanwhile);
+        const [from, to] = [BigInt(around.start_unix_ns), BigInt(around.end_unix_ns)];
+        const within = await agent.span(
           ({ name, start_unix_ns: at }) => name === 'child' && BigInt(at) > from && BigInt(at) < to,
         );
-        assertAddsUp(child);
-        if (!missedSwitch(child)) return { outer, child };
-      }
-      assert.fail(`each of ${ATTEMPTS} spans of ${command} missed a switch`);
+        return [around, within] as const;
+      });
+      return { outer, child };
     }
 
     async function stopAWhile(): Promise<void> {

@@ -306,7 +306,8 @@ static void alone(const char *what)
 	slt_context_set(&span);
 	if (strcmp(what, "children") == 0)
 		children();
-	else if (strcmp(what, "stopped") == 0 || strcmp(what, "sibling") == 0 || strcmp(what, "slept") == 0 || strcmp(what, "turned") == 0)
+	else if (strcmp(what, "stopped") == 0 || strcmp(what, "sibling") == 0 || strcmp(what, "slept") == 0 ||
+		 strcmp(what, "turned") == 0)
 		end_child_late(what);
 	else if (strcmp(what, "early") == 0 || strcmp(what, "root") == 0 || strcmp(what, "queued") == 0 ||
 		 strcmp(what, "behind") == 0)

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 
 import { loadObject, PROBES, type LoadedObject } from '../../../agent/src/backend/bpf/load.js';
 import { installation } from '../../../agent/src/cli/installation.js';
-import { readHostKernel, type HostKernel } from '../../../agent/src/host/kernel.js';
+import { readHostKernel } from '../../../agent/src/host/kernel.js';
 import { native } from '../../../agent/src/native.js';
 import { configSchema } from '../../../schemas/config/schema.js';
+import { kernelIsAtLeast } from '../../helpers/kernel.js';
 
 /** Returns what was loaded, in words. */
 export function loadAndAttach(): string {
@@ -22,7 +23,7 @@ export function loadAndAttach(): string {
     for (const name of [...PROBES, ...tracepoints])
       assert.ok(names.includes(name), `${name} is in the object`);
     for (const name of tracepoints) loaded.object.program(name).attach();
-    expectWhatThisKernelHas(kernel, loaded);
+    expectWhatThisKernelHas(loaded);
     return [`attached ${tracepoints.join(', ')}`, ...loaded.notes].join('; ');
   } finally {
     loaded.object.close();
@@ -30,20 +31,12 @@ export function loadAndAttach(): string {
 }
 
 /** A probe that answers no where the kernel is new enough is our mistake, and would go unseen: the agent works without. */
-function expectWhatThisKernelHas(kernel: HostKernel, loaded: LoadedObject): void {
-  assert.equal(loaded.switchBringsState, isAtLeast(kernel, 5, 18), 'the state of a switch came with 5.18');
-  assert.equal(loaded.uprobeMulti, isAtLeast(kernel, 6, 6), 'uprobe.multi came with 6.6');
+function expectWhatThisKernelHas(loaded: LoadedObject): void {
+  assert.equal(loaded.switchBringsState, kernelIsAtLeast(5, 18), 'the state of a switch came with 5.18');
+  assert.equal(loaded.uprobeMulti, kernelIsAtLeast(6, 6), 'uprobe.multi came with 6.6');
   assert.equal(
     loaded.calls.includes('syscall_exit_classic'),
-    isAtLeast(kernel, 7, 0),
+    kernelIsAtLeast(7, 0),
     'classic tracepoints from 7.0',
   );
-}
-
-function isAtLeast(
-  { version: [major, minor] }: HostKernel,
-  wantedMajor: number,
-  wantedMinor: number,
-): boolean {
-  return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 }
